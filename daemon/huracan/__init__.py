@@ -1,0 +1,16 @@
+"""Huracan: what a plugin author imports first.
+
+``hookimpl`` marks a function of a plugin as the implementation of a hook of :mod:`huracan.plugin.spec`;
+``API_VERSION`` is the version of that contract, to be compared with a plugin's own ``HURACAN_API``.
+"""
+
+import pluggy
+
+__all__ = ["API_VERSION", "__version__", "hookimpl"]
+
+__version__ = "0.1.0"
+
+API_VERSION = 1
+"""Raised when a hook is removed or changes its meaning; a plugin built for another one is not loaded."""
+
+hookimpl = pluggy.HookimplMarker("huracan")

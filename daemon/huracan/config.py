@@ -1,0 +1,231 @@
+"""Settings: typed, frozen, from YAML files, credentials and the environment, each leaf with its origin.
+
+Order, later wins: defaults, ``settings.yaml``, ``conf.d/*.yaml`` by name, files in ``$CREDENTIALS_DIRECTORY``
+(``remote__token``), environment (``HURACAN_TRAINING__WORKERS=2``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from huracan.errors import SettingsError
+from huracan.settings_sources import Layer, Origin, merge, nearest, read_layers
+
+__all__ = [
+    "CORE_SECTIONS",
+    "CoreSettings",
+    "JobOverride",
+    "LoggingSettings",
+    "PluginSettings",
+    "RawSettings",
+    "ScheduleSettings",
+    "Section",
+    "Settings",
+    "SettingsPath",
+    "explain",
+    "validate_section",
+]
+
+
+class Section(BaseModel):
+    """Base of every settings model: frozen, unknown keys refused, input never shown in errors (it may be a secret)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _RelativeToItsFile:
+    """Marks a path setting: a relative one is meant from the folder of the file that says it."""
+
+
+SettingsPath = Annotated[Path, _RelativeToItsFile()]
+
+
+class PluginSettings(Section):
+    """Which plugins are loaded."""
+
+    disable: tuple[str, ...] = Field((), description="Plugins that are not loaded, by name.")
+    only: tuple[str, ...] = Field((), description="Load these and no others; empty means all that are installed.")
+    strict: tuple[str, ...] = Field(
+        (), description="Plugins that must work: if one of them fails to load, nothing starts."
+    )
+    prefer: dict[str, str] = Field(
+        default_factory=dict, description='Which plugin wins an equal name, as "trainer:lightgbm": "my-plugin".'
+    )
+
+
+class LoggingSettings(Section):
+    """What is logged, and how much of it is kept."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged.")
+    file_megabytes: int = Field(20, ge=1, description="Size at which logs/huracan.jsonl is rotated, MB.")
+    file_count: int = Field(10, ge=1, description="How many rotated files are kept.")
+
+
+class ScheduleSettings(Section):
+    """When pipelines start, in UTC."""
+
+    pipelines: dict[str, str] = Field(
+        default_factory=lambda: {"nightly": "02:00"}, description="Time of day by pipeline, HH:MM in UTC."
+    )
+    catch_up_days: int = Field(
+        1, ge=0, le=31, description="Run dates missed while the daemon was down that it makes up for."
+    )
+
+
+class JobOverride(Section):
+    """What an owner changes about a declared job; None keeps what the plugin declares."""
+
+    time_limit: float | None = Field(None, gt=0, description="Seconds for the whole job.")
+    stall_limit: float | None = Field(None, gt=0, description="Longest silence between two steps, seconds.")
+    retries: int | None = Field(None, ge=0, le=20, description="How often a failed job is tried again.")
+    retry_delay: float | None = Field(None, ge=0, description="Seconds before the first retry; doubles, with jitter.")
+
+
+class CoreSettings(Section):
+    """The sections that belong to the core."""
+
+    workspace: SettingsPath = Field(Path("/var/lib/huracan"), description="Folder of all artefacts.")
+    database: str = Field(
+        "", description="SQLAlchemy URL of the store; empty means sqlite in the workspace (huracan.db).", repr=False
+    )
+    plugins: PluginSettings = Field(default_factory=PluginSettings, description="Which plugins are loaded.")
+    logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="When pipelines start.")
+    jobs: dict[str, JobOverride] = Field(default_factory=dict, description="Limits and retries by job name.")
+
+
+CORE_SECTIONS = tuple(CoreSettings.model_fields)
+CHOICE_SECTIONS = ("exchange", "remote")
+"""Sections with a ``name`` that chooses among what plugins offer; the rest of the section belongs to the chosen one."""
+
+_T = TypeVar("_T", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class RawSettings:
+    """The merged sources before validation: nested values and the origin of each leaf by dotted name."""
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, Origin]
+
+    @classmethod
+    def read(cls, files: Sequence[Path] | None, environment: Mapping[str, str]) -> RawSettings:
+        """Read all sources. ``files`` None means /etc/huracan. Raises SettingsError naming file, line and mistake."""
+        layers: list[Layer] = read_layers(files, environment)
+        values, origins = merge(layers)
+        return cls(values, origins)
+
+    def core(self) -> CoreSettings:
+        """Validate the core's own sections."""
+        mine = {name: self.values[name] for name in CORE_SECTIONS if name in self.values}
+        return validate_section(CoreSettings, mine, self.origins, "")
+
+    def section(self, name: str, model: type[_T]) -> _T:
+        """Validate one section against its model."""
+        return validate_section(model, self.values.get(name, {}), self.origins, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective settings: the core's, one model per plugin section, the chosen exchange and remote."""
+
+    core: CoreSettings
+    sections: Mapping[str, BaseModel] = field(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    files: tuple[Path, ...] | None = None
+
+    def section(self, model: type[_T]) -> _T:
+        """Return the section of this type. Raises SettingsError where no enabled plugin brought it."""
+        for section in self.sections.values():
+            if isinstance(section, model):
+                return section
+        raise SettingsError(f"no section of type {model.__name__} is loaded: enable the plugin that brings it")
+
+    def choice(self, name: str) -> BaseModel:
+        """Return the validated ``exchange`` or ``remote`` section. Raises SettingsError where none is chosen."""
+        try:
+            return self.sections[name]
+        except KeyError:
+            raise SettingsError(f"{name}.name is not set: choose one in settings.yaml") from None
+
+    def database_url(self) -> str:
+        return self.core.database or f"sqlite:///{self.core.workspace / 'huracan.db'}"
+
+
+def validate_section(model: type[_T], values: Any, origins: Mapping[str, Origin], name: str) -> _T:
+    """Validate ``values`` as ``model``; paths become absolute. Raises SettingsError, one line per mistake."""
+    if values is None:
+        values = {}
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"{_origin(origins, name)}: {name} must be a group of settings, as in `{name}: {{...}}`")
+    try:
+        return model.model_validate(_absolute_paths(model, values, origins, name))
+    except ValidationError as error:
+        raise SettingsError(explain(error, model, origins, name)) from None
+
+
+def explain(error: ValidationError, model: type[BaseModel], origins: Mapping[str, Origin], prefix: str) -> str:
+    """Return one line per mistake: where it was written, which key, what is wrong and the nearest known name."""
+    lines = []
+    for mistake in error.errors(include_input=False, include_url=False):
+        path = [str(part) for part in mistake["loc"]]
+        dotted = ".".join(filter(None, [prefix, *path]))
+        where = _origin(origins, dotted)
+        if mistake["type"] == "extra_forbidden":
+            lines.append(f"{where}: {dotted} is not a setting{_suggest(model, path)}")
+        else:
+            lines.append(f"{where}: {dotted}: {_sentence(mistake['msg'])}")
+    return "\n".join(lines)
+
+
+def _sentence(message: str) -> str:
+    text = re.sub(r"^(Value error|Assertion failed), ", "", message)
+    return text[:1].lower() + text[1:]
+
+
+def _origin(origins: Mapping[str, Origin], dotted: str) -> str:
+    """Name the source of a key, or of the nearest key around it."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:length])
+        for key, origin in origins.items():
+            if key == prefix or key.startswith(prefix + "."):
+                return origin.text
+    return "settings"
+
+
+def _suggest(model: type[BaseModel], path: Sequence[str]) -> str:
+    """Find the model that refused the last part of ``path`` and name its nearest field."""
+    known: type[BaseModel] | None = model
+    for part in path[:-1]:
+        annotation = known.model_fields[part].annotation if known and part in known.model_fields else None
+        known = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    if known is None:
+        return ""
+    return nearest(path[-1], list(known.model_fields))
+
+
+def _absolute_paths(
+    model: type[BaseModel], values: Mapping[str, Any], origins: Mapping[str, Origin], prefix: str
+) -> dict[str, Any]:
+    """Resolve path settings against the file that says them; an empty group (``training:``) means its defaults."""
+    result = dict(values)
+    for key in result.keys() & model.model_fields.keys():
+        info, value = model.model_fields[key], result[key]
+        dotted = f"{prefix}.{key}" if prefix else key
+        group = (
+            info.annotation if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel) else None
+        )
+        if group is not None and (value is None or isinstance(value, Mapping)):
+            result[key] = _absolute_paths(group, value or {}, origins, dotted)
+        elif isinstance(value, str) and any(isinstance(mark, _RelativeToItsFile) for mark in info.metadata):
+            base = origins[dotted].base if dotted in origins else Path.cwd()
+            result[key] = Path(base, Path(value).expanduser()).resolve()
+    return result

@@ -1,0 +1,105 @@
+"""Candles as arrays, and what a timeframe is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+__all__ = ["COLUMNS", "TIMEFRAMES", "Candles", "bars_per_year", "timeframe_ms"]
+
+COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
+"""The columns of every candle file, in order: int64 ms UTC of the open, then float64."""
+
+TIMEFRAMES = {
+    "1m": 60_000,
+    "3m": 180_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "2h": 7_200_000,
+    "4h": 14_400_000,
+    "6h": 21_600_000,
+    "8h": 28_800_000,
+    "12h": 43_200_000,
+    "1d": 86_400_000,
+}
+"""Length of a bar in milliseconds, by the exchange's usual name."""
+
+
+def timeframe_ms(timeframe: str) -> int:
+    """Return the length of a bar in milliseconds. Raises ValueError for an unknown timeframe."""
+    try:
+        return TIMEFRAMES[timeframe]
+    except KeyError:
+        raise ValueError(f"unknown timeframe {timeframe!r}; use one of {', '.join(TIMEFRAMES)}") from None
+
+
+def bars_per_year(timeframe: str) -> float:
+    """Return how many bars a year of 365 days holds: crypto never closes."""
+    return 365 * 86_400_000 / timeframe_ms(timeframe)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candles:
+    """Bars in order of time.
+
+    ``timestamp`` is int64 ms UTC of the open, prices are in quote currency, ``volume`` in base units.
+
+    All arrays have the same length and are read-only. Nothing is promised about their values: see
+    :mod:`huracan.market.checks`.
+    """
+
+    timestamp: np.ndarray
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    volume: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in COLUMNS:
+            array = getattr(self, name)
+            if array.shape != self.timestamp.shape:
+                raise ValueError(f"column {name} has {array.shape[0]} rows, timestamp has {self.timestamp.shape[0]}")
+            array.flags.writeable = False
+
+    @classmethod
+    def from_columns(cls, columns: dict[str, np.ndarray]) -> Self:
+        """Build candles from named columns as int64 and float64; copies, so that the input stays writable."""
+        return cls(
+            np.array(columns["timestamp"], dtype=np.int64),
+            *(np.array(columns[name], dtype=np.float64) for name in COLUMNS[1:]),
+        )
+
+    @classmethod
+    def empty(cls) -> Self:
+        return cls.from_columns({name: np.empty(0) for name in COLUMNS})
+
+    @classmethod
+    def concatenate(cls, parts: list[Candles]) -> Candles:
+        """Join parts one after the other, without sorting."""
+        if not parts:
+            return cls.empty()
+        return cls.from_columns({name: np.concatenate([getattr(p, name) for p in parts]) for name in COLUMNS})
+
+    def columns(self) -> dict[str, np.ndarray]:
+        return {name: getattr(self, name) for name in COLUMNS}
+
+    def take(self, rows: np.ndarray | slice) -> Candles:
+        """Return the chosen rows: a mask, indices or a slice."""
+        return Candles.from_columns({name: array[rows] for name, array in self.columns().items()})
+
+    def between(self, since: int, until: int) -> Candles:
+        """Return candles with ``since <= open time < until`` (ms); the timestamps must be sorted."""
+        start, stop = np.searchsorted(self.timestamp, [since, until], side="left")
+        return self.take(slice(int(start), int(stop)))
+
+    def closed_at(self, instant: int, timeframe: str) -> Candles:
+        """Return the candles whose computed close time is not after ``instant`` (ms): an open candle is dropped."""
+        return self.take(self.timestamp + timeframe_ms(timeframe) <= instant)
+
+    def __len__(self) -> int:
+        return int(self.timestamp.shape[0])

@@ -1,0 +1,197 @@
+"""Where every artefact lives, and the only way to write one: under a temporary name, flushed, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from huracan.errors import DataError
+
+__all__ = [
+    "CHECKSUM_FILE",
+    "Paths",
+    "canonical_json",
+    "safe_symbol",
+    "sha256_of",
+    "sweep_temporary",
+    "verify_checksums",
+    "write_atomically",
+    "write_bytes",
+    "write_checksums",
+    "write_json",
+]
+
+CHECKSUM_FILE = "sha256.txt"
+
+_SAFE_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.]*-[A-Z0-9][A-Z0-9.]*(:[A-Z0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The workspace, by name. Nothing is created by asking for a path."""
+
+    workspace: Path
+
+    @property
+    def candles(self) -> Path:
+        return self.workspace / "data" / "candles"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.workspace / "data" / "quarantine"
+
+    @property
+    def champions(self) -> Path:
+        return self.workspace / "champions"
+
+    @property
+    def roster(self) -> Path:
+        return self.champions / "roster.json"
+
+    @property
+    def exports(self) -> Path:
+        return self.workspace / "exports"
+
+    @property
+    def logs(self) -> Path:
+        return self.workspace / "logs"
+
+    @property
+    def monitoring(self) -> Path:
+        return self.workspace / "monitoring"
+
+    @property
+    def meta(self) -> Path:
+        return self.workspace / "meta"
+
+    @property
+    def state(self) -> Path:
+        """Locks and sockets: never synced, never backed up."""
+        return self.workspace / "state"
+
+    def candle_file(self, symbol: str) -> Path:
+        return self.candles / f"{safe_symbol(symbol)}.parquet"
+
+    def model_folder(self, symbol: str, stamp: datetime) -> Path:
+        return self.workspace / "models" / safe_symbol(symbol) / f"{stamp:%Y%m%d_%H%M%S}Z"
+
+    def champion(self, symbol: str) -> Path:
+        return self.champions / f"{safe_symbol(symbol)}.json"
+
+    def run_folder(self, run_date: date) -> Path:
+        return self.workspace / "runs" / f"{run_date:%Y%m%d}Z"
+
+    def summary_folder(self, run_date: date) -> Path:
+        return self.workspace / "summary" / f"{run_date:%Y%m%d}Z"
+
+    def universe_file(self, run_date: date) -> Path:
+        return self.run_folder(run_date) / "universe.json"
+
+    def candle_report(self, run_date: date) -> Path:
+        return self.run_folder(run_date) / "candles.json"
+
+    def status_file(self, run_date: date) -> Path:
+        return self.run_folder(run_date) / "status.json"
+
+    def relative(self, path: Path) -> str:
+        """Return ``path`` as it is written into artefacts: relative to the workspace, with forward slashes."""
+        return path.relative_to(self.workspace).as_posix()
+
+
+def safe_symbol(symbol: str) -> str:
+    """Return ``symbol`` if it may become a file name. Raises DataError otherwise: names come from outside."""
+    if len(symbol) > 64 or not _SAFE_SYMBOL.fullmatch(symbol):
+        raise DataError(repr(symbol), "is not a symbol of the form BASE-QUOTE (capital letters, digits, dots)")
+    return symbol
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, flush and rename it: readers see all or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` atomically."""
+
+    def fill(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_atomically(path, fill)
+
+
+def sweep_temporary(workspace: Path) -> int:
+    """Delete what killed writers left behind and return how many files; call it only while holding the run lock."""
+    leftovers = [path for path in workspace.rglob(".*.tmp") if path.is_file()]
+    for path in leftovers:
+        path.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return ``value`` as JSON with sorted keys, two spaces and a final newline: equal values give equal bytes.
+
+    Raises ValueError for NaN and infinity, which JSON does not have.
+    """
+    return (json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` atomically as canonical JSON."""
+    write_bytes(path, canonical_json(value))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as lower-case hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_checksums(folder: Path, names: Iterable[str]) -> None:
+    """Write ``sha256.txt`` in the format of ``sha256sum``; it is written last, so its presence says: complete."""
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in sorted(names)]
+    write_bytes(folder / CHECKSUM_FILE, "".join(lines).encode())
+
+
+def verify_checksums(folder: Path) -> None:
+    """Check every file that ``sha256.txt`` names.
+
+    Raises DataError for a missing or changed file, or a name that leaves the folder.
+    """
+    listing = folder / CHECKSUM_FILE
+    if not listing.is_file():
+        raise DataError(str(folder), f"has no {CHECKSUM_FILE}: it was never completed")
+    for line in listing.read_text("utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        target = folder / name
+        if not name or Path(name).name != name or not target.is_file():
+            raise DataError(str(listing), f"names {name!r}, which is not a file of this folder")
+        if sha256_of(target) != digest:
+            raise DataError(str(target), "differs from its checksum: it was changed or damaged; train again")
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

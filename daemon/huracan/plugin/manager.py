@@ -1,0 +1,330 @@
+"""Finds, loads and asks plugins. The only file that touches pluggy; everybody else sees :class:`Plugins`."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, Protocol, TypeVar
+
+import pluggy
+
+from huracan import API_VERSION
+from huracan import types as values
+from huracan.errors import PluginError, StopRequested
+from huracan.plugin import spec
+from huracan.plugin.status import PluginInfo, PluginStatus
+
+__all__ = ["HOST_DISTRIBUTION", "EntryPointLike", "Plugins"]
+
+HOST_DISTRIBUTION = "huracan-engine"
+GROUP = "huracan"
+
+_log = logging.getLogger(__name__)
+_V = TypeVar("_V")
+
+
+class DistributionLike(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+
+class EntryPointLike(Protocol):
+    """What is needed of :class:`importlib.metadata.EntryPoint`; tests bring their own."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dist(self) -> DistributionLike | None: ...
+    def load(self) -> Any: ...
+
+
+@dataclass
+class _Entry:
+    info: PluginInfo
+    module: ModuleType | None = None
+
+
+@dataclass(frozen=True)
+class _Owned(Mapping[str, _V]):
+    """Values by name, each with the plugin that owns it."""
+
+    values_by_name: dict[str, _V] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> _V:
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Any:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
+
+
+class Plugins:
+    """All installed plugins with their status, and one typed method per hook.
+
+    Every implementation is called by itself inside a guard: what one plugin raises, returns wrongly or names twice
+    costs that plugin's values and shows in its status, and costs nobody else anything.
+    """
+
+    def __init__(
+        self,
+        found: Iterable[EntryPointLike] | None = None,
+        *,
+        disable: Sequence[str] = (),
+        only: Sequence[str] | None = None,
+        strict: Sequence[str] = (),
+        prefer: Mapping[str, str] | None = None,
+    ) -> None:
+        self._manager = pluggy.PluginManager("huracan")
+        self._manager.add_hookspecs(spec)
+        self._strict = frozenset(strict)
+        self._prefer = dict(prefer or {})
+        self._entries: dict[str, _Entry] = {}
+        self._extra: list[PluginInfo] = []
+        for entry_point in _in_fixed_order(entry_points(group=GROUP) if found is None else found):
+            self._load(entry_point, disable, only)
+        for name in self._strict - self._entries.keys():
+            raise PluginError(f"plugin {name} is listed in plugins.strict but is not installed")
+
+    # ------------------------------------------------------------------------------------------------------ loading
+
+    def _load(self, entry_point: EntryPointLike, disable: Sequence[str], only: Sequence[str] | None) -> None:
+        name = entry_point.name
+        distribution = entry_point.dist
+        info = PluginInfo(
+            name,
+            distribution.name if distribution else "unknown",
+            distribution.version if distribution else "",
+            PluginStatus.ENABLED,
+        )
+        if name in self._entries:
+            owner = self._entries[name].info.distribution
+            error = f"the name {name} is taken by {owner}; both {owner} and {info.distribution} declare it"
+            self._extra.append(replace(info, status=PluginStatus.DUPLICATE, error=error))
+            return
+        entry = self._entries[name] = _Entry(info)
+        if name in disable or (only is not None and name not in only):
+            entry.info = replace(info, status=PluginStatus.DISABLED, error="switched off by configuration")
+            return
+        try:
+            module = entry_point.load()
+        except (KeyboardInterrupt, StopRequested):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a plugin may raise SystemExit while it is imported
+            self.fail(name, PluginStatus.BAD_IMPORT, _one_line(error))
+            return
+        api = getattr(module, "HURACAN_API", API_VERSION)
+        if api != API_VERSION:
+            self.fail(
+                name, PluginStatus.INCOMPATIBLE, f"is made for plugin API {api}, this is {API_VERSION}; update it"
+            )
+            return
+        self._register(entry, module)
+
+    def _register(self, entry: _Entry, module: ModuleType) -> None:
+        name = entry.info.name
+        problem = _misuse(module)
+        if problem is None:
+            try:
+                self._manager.register(module, name)
+                self._manager.check_pending()
+            except (pluggy.PluginValidationError, ValueError) as error:
+                problem = _one_line(error)
+                if self._manager.has_plugin(name):
+                    self._manager.unregister(name=name)
+        if problem is not None:
+            self.fail(name, PluginStatus.BAD_HOOK, problem)
+            return
+        entry.module = module
+        callers = self._manager.get_hookcallers(module) or []
+        entry.info = replace(entry.info, hooks=tuple(sorted(caller.name for caller in callers)))
+
+    def fail(self, name: str, status: PluginStatus, error: str) -> None:
+        """Record what is wrong with a plugin. Raises PluginError where the configuration calls it strict."""
+        entry = self._entries[name]
+        if entry.info.status is PluginStatus.ENABLED:
+            entry.info = replace(entry.info, status=status, error=error)
+        _log.warning("plugin %s: %s: %s", name, status.value, error)
+        if name in self._strict:
+            raise PluginError(f"plugin {name} is listed in plugins.strict and does not work: {status.value}: {error}")
+
+    def switch_off(self, name: str, status: PluginStatus, error: str) -> None:
+        """Record what is wrong and ask the plugin nothing more."""
+        self.fail(name, status, error)
+        if self._manager.has_plugin(name):
+            self._manager.unregister(name=name)
+
+    def check_requirements(self) -> None:
+        """Ask every requirement; a plugin whose requirement fails is switched off (``failed-check``)."""
+        checks = self.checks()
+        for name, check in checks.items():
+            if not check.requirement:
+                continue
+            owner = checks.owners[name]
+            try:
+                result = check.run(None)
+            except Exception as error:  # noqa: BLE001 - whatever a plugin's own check raises is its failure
+                self.switch_off(owner, PluginStatus.FAILED_CHECK, f"{name}: {_one_line(error)}")
+                continue
+            if result.state is values.CheckState.FAILED:
+                self.switch_off(owner, PluginStatus.FAILED_CHECK, f"{name}: {result.detail}; {result.hint}")
+
+    # ------------------------------------------------------------------------------------------------------ looking
+
+    def infos(self) -> list[PluginInfo]:
+        """Return every plugin that was found, in the order in which they are asked."""
+        return [entry.info for entry in self._entries.values()] + self._extra
+
+    def problems(self) -> list[str]:
+        """Return one line per plugin that is neither enabled nor switched off by configuration."""
+        fine = (PluginStatus.ENABLED, PluginStatus.DISABLED)
+        return [
+            f"plugin {i.name} ({i.distribution}): {i.status}: {i.error}" for i in self.infos() if i.status not in fine
+        ]
+
+    def ask_everything(self) -> None:
+        """Call every hook once, so that statuses are complete; for people who look, not for the night."""
+        for ask in (
+            self.settings, self.jobs, self.services, self.checks, self.exchanges, self.universe_rules, self.features,
+            self.trainers, self.gates, self.exports, self.notifiers, self.remotes, self.commands,
+        ):  # fmt: skip
+            ask()
+
+    # -------------------------------------------------------------------------------------------------------- asking
+
+    def settings(self) -> _Owned[values.SettingsSection]:
+        return self._ask("huracan_settings", "section", values.SettingsSection)
+
+    def jobs(self) -> _Owned[values.Job]:
+        return self._ask("huracan_jobs", "job", values.Job)
+
+    def services(self) -> _Owned[values.Service]:
+        return self._ask("huracan_services", "service", values.Service)
+
+    def checks(self) -> _Owned[values.Check]:
+        return self._ask("huracan_checks", "check", values.Check)
+
+    def exchanges(self) -> _Owned[values.ExchangeType]:
+        return self._ask("huracan_exchanges", "exchange", values.ExchangeType)
+
+    def universe_rules(self) -> _Owned[values.UniverseRule]:
+        return self._ask("huracan_universe_rules", "universe rule", values.UniverseRule)
+
+    def features(self) -> _Owned[values.FeatureSet]:
+        """Return feature sets; a set with a column that another one has is refused as a whole."""
+        sets = self._ask("huracan_features", "feature set", values.FeatureSet)
+        columns: dict[str, str] = {}
+        for name in list(sets):
+            taken = next((column for column in sets[name].columns if column in columns), None)
+            if taken is None:
+                columns |= dict.fromkeys(sets[name].columns, name)
+                continue
+            self._refuse(sets.owners[name], "feature", taken, sets.owners[columns[taken]])
+            del sets.values_by_name[name]
+        return sets
+
+    def trainers(self) -> _Owned[values.Trainer]:
+        return self._ask("huracan_trainers", "trainer", values.Trainer)
+
+    def gates(self) -> _Owned[values.Gate]:
+        return self._ask("huracan_gates", "gate", values.Gate)
+
+    def exports(self) -> _Owned[values.Export]:
+        return self._ask("huracan_exports", "export", values.Export)
+
+    def notifiers(self) -> _Owned[values.Notifier]:
+        return self._ask("huracan_notifiers", "notifier", values.Notifier)
+
+    def remotes(self) -> _Owned[values.RemoteType]:
+        return self._ask("huracan_remotes", "remote", values.RemoteType)
+
+    def commands(self) -> _Owned[values.Command]:
+        return self._ask("huracan_commands", "command", values.Command)
+
+    def _ask(self, hook: str, kind: str, of: type[_V]) -> _Owned[_V]:
+        answers: _Owned[_V] = _Owned()
+        refused: set[str] = set()
+        implementations = {i.plugin_name: i.function for i in getattr(self._manager.hook, hook).get_hookimpls()}
+        for plugin in (name for name in self._entries if name in implementations):
+            for value in self._guarded(plugin, hook, implementations[plugin], of):
+                self._add(answers, refused, plugin, kind, value)
+        return answers
+
+    def _guarded(self, plugin: str, hook: str, function: Callable[[], Any], of: type[_V]) -> list[_V]:
+        """Call one implementation and drain what it returns; anything wrong becomes the plugin's status."""
+        try:
+            answer = list(function() or ())
+        except (KeyboardInterrupt, StopRequested):
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit from a hook must not end the daemon
+            self.fail(plugin, PluginStatus.BAD_HOOK, f"{hook} raised {_one_line(error)}")
+            return []
+        wrong = next((value for value in answer if not isinstance(value, of)), None)
+        if wrong is not None:
+            self.fail(plugin, PluginStatus.BAD_HOOK, f"{hook} returned {type(wrong).__name__}, not {of.__name__}")
+            return []
+        return answer
+
+    def _add(self, answers: _Owned[_V], refused: set[str], plugin: str, kind: str, value: Any) -> None:
+        name: str = value.name
+        holder = answers.owners.get(name)
+        if holder is None and name not in refused:
+            answers.values_by_name[name], answers.owners[name] = value, plugin
+            return
+        wanted = self._prefer.get(f"{kind}:{name}")
+        if wanted == plugin:
+            answers.values_by_name[name], answers.owners[name] = value, plugin
+        elif wanted is None or wanted != holder:
+            self._refuse(plugin, kind, name, holder or "another plugin")
+            strangers = holder is not None and self._entries[holder].info.distribution != HOST_DISTRIBUTION
+            if strangers and holder is not None and holder != plugin:
+                # Between two strangers nobody is right by default: install order must not decide what trades.
+                self._refuse(holder, kind, name, plugin)
+                del answers.values_by_name[name], answers.owners[name]
+                refused.add(name)
+
+    def _refuse(self, plugin: str, kind: str, name: str, other: str) -> None:
+        self.fail(
+            plugin,
+            PluginStatus.DUPLICATE,
+            f"the {kind} {name} of plugin {plugin} is refused, plugin {other} has one of that name; "
+            f'choose with plugins.prefer: {{"{kind}:{name}": "{plugin}"}}',
+        )
+
+
+def _in_fixed_order(found: Iterable[EntryPointLike]) -> list[EntryPointLike]:
+    """Host first, then by distribution and name: the order of ``sys.path`` decides nothing."""
+
+    def key(entry_point: EntryPointLike) -> tuple[bool, str, str]:
+        distribution = entry_point.dist.name if entry_point.dist else ""
+        return distribution != HOST_DISTRIBUTION, distribution, entry_point.name
+
+    return sorted(found, key=key)
+
+
+def _misuse(module: ModuleType) -> str | None:
+    """Find what pluggy would let pass: hooks without the marker, arguments, wrappers."""
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        if not name.startswith("huracan_") or function.__module__ != module.__name__:
+            continue
+        options = getattr(function, "huracan_impl", None)
+        if options is None:
+            return f"{name} is not marked with @hookimpl"
+        if options["hookwrapper"] or options["wrapper"]:
+            return f"{name} is a wrapper; hooks of Huracan are plain functions"
+        if inspect.signature(function).parameters:
+            return f"{name} takes arguments; hooks of Huracan take none"
+    return None
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__

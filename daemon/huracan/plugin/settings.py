@@ -1,0 +1,89 @@
+"""Validates the merged settings against the core's models and those that plugins bring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from huracan.config import CHOICE_SECTIONS, CORE_SECTIONS, RawSettings, Settings, validate_section
+from huracan.errors import SettingsError
+from huracan.plugin.status import PluginStatus
+from huracan.settings_sources import nearest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from huracan.plugin.manager import Plugins
+
+__all__ = ["compose_settings"]
+
+
+def compose_settings(raw: RawSettings, plugins: Plugins) -> tuple[Settings, list[str]]:
+    """Return the effective settings and one line per mistake in a section that a plugin owns.
+
+    A mistake costs its plugin (status ``bad-settings``); who must not go on without it raises what is returned.
+    Mistakes in the core's sections raise SettingsError at once.
+    """
+    core = raw.core()
+    sections: dict[str, BaseModel] = {}
+    mistakes: list[str] = []
+    declared = plugins.settings()
+    for name, section in declared.items():
+        owner = declared.owners[name]
+        try:
+            if name in CORE_SECTIONS or name in CHOICE_SECTIONS:
+                raise SettingsError(f"section {name} belongs to the core; plugin {owner} cannot bring it")
+            sections[name] = raw.section(name, section.model)
+        except SettingsError as error:
+            _blame(plugins, owner, error, mistakes)
+    for name, offers in (("exchange", plugins.exchanges()), ("remote", plugins.remotes())):
+        try:
+            chosen = _choose(name, raw, {key: offer.settings for key, offer in offers.items()})
+        except SettingsError as error:
+            owner = offers.owners.get(_name_of(raw, name), "")
+            if owner:
+                _blame(plugins, owner, error, mistakes)
+            else:
+                mistakes.append(str(error))
+            continue
+        if chosen is not None:
+            sections[name] = chosen
+    mistakes += _unknown_sections(raw, list(declared), plugins)
+    return Settings(core, sections, raw.origins), mistakes
+
+
+def _blame(plugins: Plugins, owner: str, error: SettingsError, mistakes: list[str]) -> None:
+    mistakes.append(str(error))
+    plugins.switch_off(owner, PluginStatus.BAD_SETTINGS, str(error).replace("\n", "; "))
+
+
+def _name_of(raw: RawSettings, section: str) -> str:
+    values = raw.values.get(section)
+    return str(values.get("name", "")) if isinstance(values, Mapping) else ""
+
+
+def _choose(section: str, raw: RawSettings, models: Mapping[str, type[BaseModel]]) -> BaseModel | None:
+    values: Any = raw.values.get(section)
+    if not values:
+        return None
+    name = _name_of(raw, section)
+    if not name:
+        raise SettingsError(f"{section}.name is missing: choose one of {', '.join(sorted(models))}")
+    if name not in models:
+        raise SettingsError(f"{section}.name: no enabled plugin offers {name!r}{nearest(name, list(models))}")
+    return validate_section(models[name], values, raw.origins, section)
+
+
+def _unknown_sections(raw: RawSettings, declared: list[str], plugins: Plugins) -> list[str]:
+    """A section that nobody declares is a mistake, unless it may belong to a plugin that is off or did not load."""
+    known = [*CORE_SECTIONS, *CHOICE_SECTIONS, *declared]
+    if any(info.status is not PluginStatus.ENABLED for info in plugins.infos()):
+        return []
+    lines = []
+    for name in raw.values:
+        if name not in known:
+            origin = next(
+                (o.text for key, o in raw.origins.items() if key == name or key.startswith(f"{name}.")), "settings"
+            )
+            lines.append(f"{origin}: {name} is not a section{nearest(name, known)}")
+    return lines

@@ -1,0 +1,97 @@
+"""Every hook of Huracan: this file is the whole contract.
+
+A plugin is an installed package with an entry point in the group ``huracan``. It implements the hooks it needs, each
+marked with ``huracan.hookimpl``; each returns a sequence of frozen values of :mod:`huracan.types`. Names must be
+unique across plugins; equal ones are refused with both owners named. Import what is heavy inside the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from huracan.types import (
+        Check,
+        Command,
+        ExchangeType,
+        Export,
+        FeatureSet,
+        Gate,
+        Job,
+        Notifier,
+        RemoteType,
+        Service,
+        SettingsSection,
+        Trainer,
+        UniverseRule,
+    )
+
+hookspec = pluggy.HookspecMarker("huracan")
+
+
+@hookspec
+def huracan_settings() -> Sequence[SettingsSection]:  # type: ignore[empty-body]
+    """Add top-level sections to the settings. Called whenever settings are loaded."""
+
+
+@hookspec
+def huracan_jobs() -> Sequence[Job]:  # type: ignore[empty-body]
+    """Declare jobs; those of one pipeline are ordered by ``after``. Called by the daemon and before each run."""
+
+
+@hookspec
+def huracan_services() -> Sequence[Service]:  # type: ignore[empty-body]
+    """Declare services, which the daemon keeps running. Called when the daemon starts."""
+
+
+@hookspec
+def huracan_checks() -> Sequence[Check]:  # type: ignore[empty-body]
+    """Add health checks and requirements. Called at load (requirements), by ``doctor`` and the monitor."""
+
+
+@hookspec
+def huracan_exchanges() -> Sequence[ExchangeType]:  # type: ignore[empty-body]
+    """Add exchanges to choose from in ``exchange: {name: ...}``."""
+
+
+@hookspec
+def huracan_universe_rules() -> Sequence[UniverseRule]:  # type: ignore[empty-body]
+    """Add rules that may leave a pair out of the universe. Called in the job ``universe``."""
+
+
+@hookspec
+def huracan_features() -> Sequence[FeatureSet]:  # type: ignore[empty-body]
+    """Add feature columns. Called in the job ``train``, in the parent and in every worker."""
+
+
+@hookspec
+def huracan_trainers() -> Sequence[Trainer]:  # type: ignore[empty-body]
+    """Add trainers to choose from in ``training: {trainer: ...}``."""
+
+
+@hookspec
+def huracan_gates() -> Sequence[Gate]:  # type: ignore[empty-body]
+    """Add gates; a model is a champion only where all of them pass. Called in the job ``train``."""
+
+
+@hookspec
+def huracan_exports() -> Sequence[Export]:  # type: ignore[empty-body]
+    """Add files to the folder ``exports``. Called in the job ``export``."""
+
+
+@hookspec
+def huracan_notifiers() -> Sequence[Notifier]:  # type: ignore[empty-body]
+    """Add channels that events are sent to. Called when the first event is sent."""
+
+
+@hookspec
+def huracan_remotes() -> Sequence[RemoteType]:  # type: ignore[empty-body]
+    """Add remote stores to choose from in ``remote: {name: ...}``."""
+
+
+@hookspec
+def huracan_commands() -> Sequence[Command]:  # type: ignore[empty-body]
+    """Add commands to the ``huracan`` line. Called at every start of the command line: import nothing heavy."""

@@ -1,0 +1,1 @@
+"""Where copies live: the protocol of remote stores and the one that is a folder."""

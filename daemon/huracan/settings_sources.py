@@ -1,0 +1,193 @@
+"""Where settings come from: YAML files, credential files, the environment. Values stay unvalidated here."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import create_model
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource
+
+from huracan.errors import SettingsError
+
+__all__ = ["ETC", "PREFIX", "Layer", "Origin", "merge", "read_layers"]
+
+ETC = Path("/etc/huracan")
+PREFIX = "HURACAN_"
+
+NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS"})
+"""Environment variables with our prefix that are no settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which source gave a value: ``text`` for people, ``base`` the folder that its relative paths start from."""
+
+    text: str
+    base: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One source: nested values, and where they come from (by leaf where each has a place of its own)."""
+
+    values: Mapping[str, Any]
+    origin: Origin
+    places: Mapping[str, str]
+
+
+def read_layers(files: Sequence[Path] | None, environment: Mapping[str, str]) -> list[Layer]:
+    """Return all sources, weakest first. Raises SettingsError for a file that is missing, unreadable or no YAML."""
+    layers = [_read_yaml(path) for path in _files(files)]
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    if credentials:
+        layers.append(_read_credentials(Path(credentials)))
+    layers.append(_read_environment(environment))
+    return layers
+
+
+def merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], dict[str, Origin]]:
+    """Lay later layers over earlier ones, leaf by leaf, and remember which one each leaf came from."""
+    values: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
+
+    def lay(target: dict[str, Any], source: Mapping[str, Any], layer: Layer, prefix: str) -> None:
+        for key, value in source.items():
+            dotted = f"{prefix}{key}"
+            if isinstance(value, Mapping):
+                if not isinstance(target.get(key), dict):
+                    target[key] = {}
+                lay(target[key], value, layer, f"{dotted}.")
+            elif value is not None or key not in target:
+                target[key] = value
+                for below in [name for name in origins if name.startswith(f"{dotted}.")]:
+                    del origins[below]
+                place = layer.places.get(dotted, layer.origin.text)
+                origins[dotted] = Origin(place, layer.origin.base)
+
+    for layer in layers:
+        lay(values, layer.values, layer, "")
+    return values, origins
+
+
+def _files(files: Sequence[Path] | None) -> list[Path]:
+    if files is not None:
+        return list(files)
+    first = [ETC / "settings.yaml"] if (ETC / "settings.yaml").exists() else []
+    return first + sorted((ETC / "conf.d").glob("*.yaml"))
+
+
+def _read_yaml(path: Path) -> Layer:
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+    try:
+        values = yaml.safe_load(text)
+        places = _places(yaml.compose(text, yaml.SafeLoader), str(path), "")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise SettingsError(f"{where}: is not valid YAML: {error.problem or 'cannot be parsed'}") from None
+    except yaml.YAMLError:
+        raise SettingsError(f"{path}: is not valid YAML: holds characters that YAML does not allow") from None
+    if values is None:
+        values = {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise SettingsError(f"{path}: must hold named settings, as in `workspace: ./work`")
+    return Layer(values, Origin(str(path), path.resolve().parent), places)
+
+
+def _places(node: yaml.Node | None, file: str, prefix: str) -> dict[str, str]:
+    """Return file:line by dotted key. Raises SettingsError for a key that is written twice."""
+    places: dict[str, str] = {}
+    if not isinstance(node, yaml.MappingNode):
+        return places
+    for key, value in node.value:
+        dotted = f"{prefix}{key.value}"
+        place = f"{file}:{key.start_mark.line + 1}"
+        if dotted in places:
+            raise SettingsError(f"{place}: {dotted} is written twice; keep one of them")
+        places[dotted] = place
+        places |= _places(value, file, f"{dotted}.")
+    return places
+
+
+def _read_credentials(folder: Path) -> Layer:
+    """Each file is one setting, its name the dotted key with two underscores for the dot."""
+    variables: dict[str, str] = {}
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.is_file():
+                variables[f"{PREFIX}{path.name}"] = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"$CREDENTIALS_DIRECTORY ({folder}): cannot be read: {type(error).__name__}") from None
+    values, places = _explode(variables)
+    named = {key: f"credential {name.removeprefix(PREFIX)}" for key, name in places.items()}
+    return Layer(values, Origin("credentials", folder), named)
+
+
+def _read_environment(environment: Mapping[str, str]) -> Layer:
+    variables = {
+        name: value
+        for name, value in environment.items()
+        if name.upper().startswith(PREFIX) and name not in NOT_SETTINGS
+    }
+    values, places = _explode(variables)
+    return Layer(
+        values, Origin("environment", Path.cwd()), {key: f"environment {name}" for key, name in places.items()}
+    )
+
+
+def _explode(variables: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Turn ``HURACAN_A__B=c`` into ``{"a": {"b": "c"}}`` as pydantic-settings does; JSON becomes lists and groups."""
+    names = {name: name.upper().removeprefix(PREFIX).lower() for name in variables}
+    for name, dotted in names.items():
+        if not all(dotted.split("__")):
+            raise SettingsError(f"environment {name}: names no setting; write {PREFIX}SECTION__KEY")
+    fields: dict[str, Any] = {
+        dotted.split("__")[0]: (dict[str, Any] if "__" in dotted else Any, None) for dotted in names.values()
+    }
+    model = create_model("Environment", __base__=BaseSettings, **fields)
+
+    class Source(EnvSettingsSource):
+        def _load_env_vars(self) -> Mapping[str, str | None]:
+            return {name.lower(): value for name, value in variables.items()}
+
+        def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ARG002
+            return value  # a token that looks like a number must stay the text it is; see _decode
+
+    values = Source(model, env_prefix=PREFIX, env_nested_delimiter="__")()
+    places = {dotted.replace("__", "."): name for name, dotted in names.items()}
+    return _decode(values, places, ""), places
+
+
+def _decode(values: Mapping[str, Any], places: Mapping[str, str], prefix: str) -> dict[str, Any]:
+    """Read texts that start like a JSON list or group as one; all else is left to the settings model."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        dotted = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            result[key] = _decode(value, places, f"{dotted}.")
+        elif isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+            try:
+                result[key] = json.loads(value)
+            except ValueError:
+                raise SettingsError(f"{places.get(dotted, dotted)}: starts like JSON but is none") from None
+        else:
+            result[key] = value
+    return result
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return ``; did you mean "x"?`` for the nearest known name, else the list of known ones."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f'; did you mean "{near[0]}"?' if near else f"; known here: {', '.join(sorted(known))}"

@@ -1,0 +1,1 @@
+"""Selects the coins worth studying."""
