@@ -18,7 +18,7 @@ from huracan.errors import PluginError, StopRequested
 from huracan.plugin import spec
 from huracan.plugin.status import PluginInfo, PluginStatus
 
-__all__ = ["HOST_DISTRIBUTION", "EntryPointLike", "Plugins"]
+__all__ = ["HOST_DISTRIBUTION", "EntryPointLike", "Plugins", "installed"]
 
 HOST_DISTRIBUTION = "huracan-engine"
 GROUP = "huracan"
@@ -89,7 +89,7 @@ class Plugins:
         self._prefer = dict(prefer or {})
         self._entries: dict[str, _Entry] = {}
         self._extra: list[PluginInfo] = []
-        for entry_point in _in_fixed_order(entry_points(group=GROUP) if found is None else found):
+        for entry_point in _in_fixed_order(installed() if found is None else found):
             self._load(entry_point, disable, only)
         for name in self._strict - self._entries.keys():
             raise PluginError(f"plugin {name} is listed in plugins.strict but is not installed")
@@ -298,6 +298,11 @@ class Plugins:
             f"the {kind} {name} of plugin {plugin} is refused, plugin {other} has one of that name; "
             f'choose with plugins.prefer: {{"{kind}:{name}": "{plugin}"}}',
         )
+
+
+def installed() -> list[EntryPointLike]:
+    """Return the entry points of all installed plugins, in no order."""
+    return list(entry_points(group=GROUP))
 
 
 def _in_fixed_order(found: Iterable[EntryPointLike]) -> list[EntryPointLike]:

@@ -1,0 +1,153 @@
+"""Puts the parts together: sources of settings in, a :class:`huracan.context.Context` out. Nothing else builds one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from huracan import logs
+from huracan.alerts import make_emit
+from huracan.clock import Clock, SystemClock
+from huracan.config import PluginSettings, RawSettings, Settings
+from huracan.context import Context
+from huracan.errors import SettingsError
+from huracan.paths import Paths
+from huracan.plugin.manager import Plugins
+from huracan.plugin.settings import compose_settings
+from huracan.run.heartbeat import SilentProgress
+from huracan.store import Store
+
+if TYPE_CHECKING:
+    from huracan.context import Progress, RunInfo
+
+__all__ = ["assemble", "load_plugins", "load_settings", "only_from", "open_application"]
+
+
+def open_application(
+    files: Sequence[Path] | None,
+    environment: Mapping[str, str],
+    *,
+    clock: Clock | None = None,
+    progress: Progress | None = None,
+    log_style: Literal["human", "json"] = "human",
+    log_stream: TextIO | None = None,
+    require_good_settings: bool = True,
+    create: bool = True,
+) -> Context:
+    """Load settings and plugins, open the store and the log, and hand out the context.
+
+    With ``create`` False nothing is written anywhere: a store that does not exist yet is an empty one in memory.
+    Raises SettingsError for a mistake in the core's sections, and, where ``require_good_settings``, in any other.
+    """
+    settings, plugins = load_settings(files, environment, require_good_settings=require_good_settings)
+    for secret in _secrets(settings):
+        logs.register_secret(secret)
+    paths = Paths(settings.core.workspace)
+    if create:
+        _make_workspace(paths.workspace)
+    logs.configure(settings.core.logging, paths.logs if create else None, log_style, log_stream or sys.stderr)
+    store = _open_store(settings, paths, create)
+    return assemble(settings, plugins, store, clock or SystemClock(), progress=progress)
+
+
+def assemble(
+    settings: Settings,
+    plugins: Plugins,
+    store: Store,
+    clock: Clock,
+    *,
+    progress: Progress | None = None,
+    run: RunInfo | None = None,
+) -> Context:
+    """Make a context of parts that are open already, with events that go to its own store, log and notifiers."""
+    context = Context(
+        settings=settings,
+        paths=Paths(settings.core.workspace),
+        clock=clock,
+        log=logs.run_logger(run),
+        store=store,
+        progress=progress or SilentProgress(),
+        plugins=plugins,
+        emit=_unready,
+        run=run,
+    )
+    return replace(context, emit=make_emit(context))
+
+
+def load_settings(
+    files: Sequence[Path] | None, environment: Mapping[str, str], *, require_good_settings: bool = True
+) -> tuple[Settings, Plugins]:
+    """Read and validate the settings with the plugins that they call for. Raises SettingsError as above."""
+    raw = RawSettings.read(files, environment)
+    plugins = load_plugins(raw.core().plugins, environment)
+    plugins.check_requirements()
+    settings, mistakes = compose_settings(raw, plugins)
+    if mistakes and require_good_settings:
+        raise SettingsError("\n".join(mistakes))
+    return replace(settings, files=None if files is None else tuple(files)), plugins
+
+
+def load_plugins(settings: PluginSettings, environment: Mapping[str, str]) -> Plugins:
+    """Find and load the plugins that configuration and ``HURACAN_PLUGINS_ONLY`` allow."""
+    only = only_from(environment)
+    if only is None:
+        only = settings.only or None
+    return Plugins(disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer)
+
+
+def only_from(environment: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Read ``HURACAN_PLUGINS_ONLY``: None where it is not set, no names where it is set and empty."""
+    text = environment.get("HURACAN_PLUGINS_ONLY")
+    if text is None:
+        return None
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _make_workspace(workspace: Path) -> None:
+    try:
+        workspace.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"workspace: {workspace} cannot be made: {error.strerror}; choose another folder or make it for this user"
+        ) from None
+
+
+def _open_store(settings: Settings, paths: Paths, create: bool) -> Store:
+    url = settings.database_url()
+    if create:
+        return Store.open(url, lock_folder=paths.state)
+    return Store.open_existing(url) or Store.open("sqlite://", lock_folder=None)
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    password = urlsplit(settings.database_url()).password
+    if password:
+        yield password
+        yield unquote(password)
+    for section in settings.sections.values():
+        yield from _secrets_of(section)
+
+
+def _secrets_of(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        if value.get_secret_value():
+            yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets_of(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _secrets_of(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _secrets_of(part)
+
+
+def _unready(*_: object, **__: object) -> None:
+    raise RuntimeError("events cannot be sent before the application is open")
