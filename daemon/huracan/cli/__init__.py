@@ -1,0 +1,1 @@
+"""The command line. Importing this package loads nothing: each command is a module of its own."""

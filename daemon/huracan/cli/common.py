@@ -1,0 +1,65 @@
+"""What commands share: opening the application, printing JSON, the console for tables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from huracan.context import Context, Progress
+
+__all__ = ["console", "environment", "json_option", "open_context", "show_json"]
+
+
+def json_option(parser: argparse.ArgumentParser) -> None:
+    """Let the command understand ``--json``; call it from ``configure`` where something is shown."""
+    parser.add_argument("--json", action="store_true", help="print JSON for programs instead of a table")
+
+
+def environment(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the environment that settings are read from; ``--verbose`` is one more setting in it."""
+    variables = dict(os.environ)
+    if arguments.verbose:
+        variables["HURACAN_LOGGING__LEVEL"] = "debug"
+    return variables
+
+
+def open_context(
+    arguments: argparse.Namespace,
+    *,
+    progress: Progress | None = None,
+    log_style: Literal["human", "json"] = "human",
+    require_good_settings: bool = True,
+    create: bool = True,
+) -> Context:
+    """Open the application as the command line asks. Commands that only look pass ``create=False``."""
+    from huracan.app import open_application
+
+    return open_application(
+        arguments.config,
+        environment(arguments),
+        progress=progress,
+        log_style=log_style,
+        require_good_settings=require_good_settings,
+        create=create,
+    )
+
+
+def console(arguments: argparse.Namespace, *, stderr: bool = False) -> Console:
+    """Return a console for tables; without a terminal it is as wide as the text needs, up to 200 columns."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 160
+    return Console(file=stream, no_color=arguments.no_color or None, width=width, highlight=False, soft_wrap=False)
+
+
+def show_json(value: Any) -> None:
+    """Print ``value`` as JSON with sorted keys."""
+    from huracan.paths import canonical_json
+
+    sys.stdout.write(canonical_json(value).decode())

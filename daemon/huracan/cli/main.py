@@ -1,0 +1,95 @@
+"""The ``huracan`` command: finds the module of the command that was typed, and is the one place that handles errors.
+
+A command is a module with two functions::
+
+    def configure(parser: argparse.ArgumentParser) -> None: ...   # its own options; must stay cheap
+    def run(arguments: argparse.Namespace) -> int: ...            # an ExitCode
+
+``arguments`` also carries what every command understands: ``config`` (list of Path, or None for /etc/huracan),
+``verbose``, ``no_color`` and ``json`` (False unless the command called :func:`huracan.cli.common.json_option`).
+Mistakes of people are raised as :class:`huracan.errors.HuracanError`; anything else raised is a bug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from huracan.cli import commands
+from huracan.errors import UsageError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    from huracan.cli.failures import guarded
+
+    words = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _dispatch(words), as_json="--json" in words)
+
+
+def _dispatch(words: list[str]) -> int:
+    general = _general_parser().parse_args(words)
+    if general.version:
+        from huracan import __version__
+
+        print(f"huracan {__version__}")
+        return 0
+    if general.help or general.command is None:
+        from huracan.cli.help import overview
+
+        print(overview(os.environ), end="", file=sys.stdout if general.help else sys.stderr)
+        return 0 if general.help else 2
+    command = commands.find(general.command, os.environ, general.config)
+    module = importlib.import_module(command.module)
+    return int(module.run(_parse(general, command.name, module)))
+
+
+def _parse(general: argparse.Namespace, name: str, module: ModuleType) -> argparse.Namespace:
+    parser = _Parser(prog=f"huracan {name}", description=module.__doc__, formatter_class=_Formatter)
+    module.configure(parser)
+    _common_options(parser)
+    parser.set_defaults(json=False)
+    arguments = parser.parse_args(general.rest)
+    arguments.config = [*(general.config or []), *(arguments.config or [])] or None
+    arguments.verbose = general.verbose or arguments.verbose
+    arguments.no_color = general.no_color or arguments.no_color
+    return arguments
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the paragraphs of a command's docstring."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports mistakes like every other: as an exception that becomes one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+
+def _general_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="huracan", add_help=False, allow_abbrev=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--version", action="store_true")
+    _common_options(parser)
+    parser.add_argument("command", nargs="?")
+    parser.add_argument("rest", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _common_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("common options")
+    group.add_argument(
+        "-c", "--config", metavar="FILE", type=Path, action="append",
+        help="settings file; repeatable, later wins (default: /etc/huracan/settings.yaml and conf.d)",
+    )  # fmt: skip
+    group.add_argument("-v", "--verbose", action="store_true", help="log debug messages too")
+    group.add_argument("--no-color", action="store_true", help="print without colours")
