@@ -1,0 +1,64 @@
+"""SIGKILL at twenty moments of a night, started again each time: the same bytes, and nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = {
+    "exchange": {"name": "simulated"},
+    "universe": {"quote": "USDT", "top": 6},
+    "candles": {"timeframe": "1h", "days": 90},
+    "training": {"folds": 3, "workers": 2},
+}
+AS_OF = ("run", "nightly", "--as-of", "2025-06-30")
+KILLS = 20
+
+
+def completed(night: Any) -> dict[str, int]:
+    """Return the attempts of each coin that the ledger's view calls completed."""
+    file = night.workspace / "runs/20250630Z/status.json"
+    if not file.exists():
+        return {}
+    items = json.loads(file.read_text())["items"]
+    return {item["item"]: item["attempts"] for item in items if item["state"] == "completed"}
+
+
+def test_a_night_that_is_killed_twenty_times_ends_as_if_it_never_was(make_night: Callable[..., Any]) -> None:
+    calm, killed = make_night(SETTINGS, "calm"), make_night(SETTINGS, "killed")
+    started = time.perf_counter()
+    assert calm.run(*AS_OF).returncode == 0
+    whole = time.perf_counter() - started
+
+    chance = random.Random(20)
+    kills = 0
+    known: dict[str, int] = {}
+    for moment in range(KILLS):
+        process = killed.start(*AS_OF)
+        try:
+            # From start-up to well into training; a start that comes further than its moment has made progress.
+            process.wait(timeout=whole * (0.1 + 0.9 * moment / KILLS) * chance.uniform(0.5, 1.0))
+            break
+        except Exception:  # noqa: BLE001 - still running is the point
+            process.kill()
+            process.wait()
+            kills += 1
+        now = completed(killed)
+        assert known.items() <= now.items(), "a completed coin was lost or trained again"
+        known = now
+    ended = killed.run(*AS_OF)
+    assert ended.returncode in (0, 4), ended.stderr[-3000:]
+    assert kills >= 5
+    assert known.items() <= completed(killed).items()
+    assert killed.digests() == calm.digests()
+    assert {len(folders) for folders in killed.model_folders().values()} == {1}
+    assert not [file for file in killed.workspace.rglob("*.tmp")]
+    for name in ("champions/roster.json", "runs/20250630Z/universe.json"):
+        assert (killed.workspace / name).read_bytes() == (calm.workspace / name).read_bytes()

@@ -1,0 +1,126 @@
+"""Artefacts are whole or absent, and no name from outside leaves the workspace."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from huracan.errors import DataError
+from huracan.paths import (
+    CHECKSUM_FILE,
+    Paths,
+    canonical_json,
+    safe_symbol,
+    sweep_temporary,
+    verify_checksums,
+    write_atomically,
+    write_checksums,
+    write_json,
+)
+
+KILLED_WRITER = """
+import os, signal, sys
+from pathlib import Path
+from huracan.paths import write_atomically
+def fill(path):
+    path.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+write_atomically(Path(sys.argv[1]), fill)
+"""
+
+
+@pytest.mark.parametrize("symbol", ["BTC-USDT", "1INCH-USDT", "1000SATS-USDT", "ETH-USDT:USDT", "A.B-C"])
+def test_real_symbols_are_safe(symbol: str) -> None:
+    assert safe_symbol(symbol) == symbol
+
+
+@pytest.mark.parametrize(
+    "symbol", ["../../etc/passwd-USDT", "btc-usdt", "BTC", "", "-USDT", "A-B/C", "..-USDT", "A-B\n", "A" * 70]
+)
+def test_names_that_could_leave_the_folder_are_refused(symbol: str) -> None:
+    with pytest.raises(DataError, match="not a symbol"):
+        Paths(Path("/work")).candle_file(symbol)
+
+
+@given(st.text(max_size=20))
+def test_whatever_is_accepted_stays_in_the_candle_folder(symbol: str) -> None:
+    paths = Paths(Path("/work"))
+    try:
+        file = paths.candle_file(symbol)
+    except DataError:
+        return
+    assert file.resolve().parent == paths.candles
+    assert file.name == f"{symbol}.parquet"
+
+
+def test_folders_carry_the_documented_names() -> None:
+    paths = Paths(Path("/w"))
+    stamp = datetime(2023, 12, 30, 2, 0, 5, tzinfo=UTC)
+    assert paths.relative(paths.model_folder("BTC-USDT", stamp)) == "models/BTC-USDT/20231230_020005Z"
+    assert paths.relative(paths.status_file(date(2023, 12, 30))) == "runs/20231230Z/status.json"
+    assert paths.relative(paths.summary_folder(date(2023, 12, 30))) == "summary/20231230Z"
+
+
+def test_a_writer_that_is_killed_leaves_the_old_content_and_its_leftover_is_swept(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "roster.json"
+    write_json(target, {"old": True})
+    ended = subprocess.run([sys.executable, "-c", KILLED_WRITER, str(target)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert json.loads(target.read_text()) == {"old": True}
+    assert sweep_temporary(tmp_path) == 1
+    assert [file.name for file in target.parent.iterdir()] == ["roster.json"]
+
+
+def test_a_writer_that_raises_leaves_nothing_behind(tmp_path: Path) -> None:
+    def fill(path: Path) -> None:
+        path.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(tmp_path / "file", fill)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_the_same_bytes_for_equal_values_and_refuses_nan() -> None:
+    assert canonical_json({"b": 1, "a": [1.5, "é"]}) == canonical_json({"a": [1.5, "é"], "b": 1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        canonical_json({"sharpe": float("nan")})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "model.bin").write_bytes(b"tree")
+    (tmp_path / "metrics.json").write_bytes(b"{}")
+    write_checksums(tmp_path, ["model.bin", "metrics.json"])
+    return tmp_path
+
+
+def test_checksums_verify_and_are_what_sha256sum_reads(folder: Path) -> None:
+    verify_checksums(folder)
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", CHECKSUM_FILE], cwd=folder, check=False, capture_output=True
+    )
+    assert checked.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda f: (f / "model.bin").write_bytes(b"tampered"), "differs from its checksum"),
+        (lambda f: (f / "model.bin").unlink(), "not a file of this folder"),
+        (lambda f: (f / CHECKSUM_FILE).unlink(), "never completed"),
+        (lambda f: (f / CHECKSUM_FILE).write_text(f"{'0' * 64}  ../x\n"), "not a file of this folder"),
+    ],
+)
+def test_a_damaged_folder_is_named(folder: Path, damage: object, words: str) -> None:
+    damage(folder)  # type: ignore[operator]
+    with pytest.raises(DataError, match=words):
+        verify_checksums(folder)
