@@ -19,6 +19,7 @@ from huracan.context import Context
 from huracan.errors import SettingsError
 from huracan.paths import Paths
 from huracan.plugin.manager import Plugins
+from huracan.plugin.selection import only_from
 from huracan.plugin.settings import compose_settings
 from huracan.run.heartbeat import SilentProgress
 from huracan.store import Store
@@ -99,14 +100,6 @@ def load_plugins(settings: PluginSettings, environment: Mapping[str, str]) -> Pl
     if only is None:
         only = settings.only or None
     return Plugins(disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer)
-
-
-def only_from(environment: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Read ``HURACAN_PLUGINS_ONLY``: None where it is not set, no names where it is set and empty."""
-    text = environment.get("HURACAN_PLUGINS_ONLY")
-    if text is None:
-        return None
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _make_workspace(workspace: Path) -> None:

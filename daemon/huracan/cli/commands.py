@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from huracan.errors import UsageError
+from huracan.plugin.selection import only_from
 from huracan.types import Command
 
 __all__ = ["BUILT_IN", "INTERNAL", "find", "from_plugins"]
@@ -52,7 +53,7 @@ def from_plugins(environment: Mapping[str, str]) -> tuple[dict[str, Command], di
     from huracan.plugin.manager import Plugins
 
     logging.getLogger("huracan").addHandler(logging.NullHandler())
-    plugins = Plugins(only=_only(environment))
+    plugins = Plugins(only=only_from(environment))
     asked = plugins.commands()
     taken = {command.name for command in (*BUILT_IN, *INTERNAL)}
     offered = {name: command for name, command in asked.items() if name not in taken}
@@ -62,13 +63,6 @@ def from_plugins(environment: Mapping[str, str]) -> tuple[dict[str, Command], di
         if name in taken
     ]
     return offered, {name: asked.owners[name] for name in offered}, problems
-
-
-def _only(environment: Mapping[str, str]) -> tuple[str, ...] | None:
-    text = environment.get("HURACAN_PLUGINS_ONLY")
-    if text is None:
-        return None
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _refuse_switched_off(name: str, plugin: str, environment: Mapping[str, str], config: Sequence[Path] | None) -> None:
