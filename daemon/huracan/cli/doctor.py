@@ -1,0 +1,96 @@
+"""Run every health check and say how to mend what fails. Exit code 3 where something failed."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.errors import ExitCode
+from huracan.types import Check, CheckResult, CheckState
+
+if TYPE_CHECKING:
+    from huracan.context import Context
+
+__all__ = ["configure", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check said, which plugin it belongs to and how long it took."""
+
+    name: str
+    plugin: str
+    result: CheckResult
+    seconds: float
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask every check of every plugin and print what they found."""
+    context = open_context(arguments, require_good_settings=False, create=False)
+    with context.store:
+        findings = examine(context)
+    context.plugins.ask_everything()
+    problems = context.plugins.problems()
+    failed = [finding for finding in findings if finding.result.state is CheckState.FAILED]
+    if arguments.json:
+        show_json({"ok": not failed and not problems, "checks": [_as_json(f) for f in findings], "plugins": problems})
+    else:
+        _print_table(arguments, findings, problems)
+    return ExitCode.PARTLY_FAILED if failed or problems else ExitCode.DONE
+
+
+def examine(context: Context) -> list[Finding]:
+    """Run all checks, one after another; a check that raises has failed."""
+    checks = context.plugins.checks()
+    findings = []
+    for name, check in checks.items():
+        started = time.perf_counter()
+        result = _guarded(check, checks.owners[name], context)
+        findings.append(Finding(name, checks.owners[name], result, time.perf_counter() - started))
+    return findings
+
+
+def _guarded(check: Check, plugin: str, context: Context) -> CheckResult:
+    try:
+        return check.run(context)
+    except Exception as error:  # noqa: BLE001 - a check that raises is one that failed
+        context.log.warning("check %s raised", check.name, exc_info=True)
+        hint = f"this is a bug of plugin {plugin}: report it to its author, or switch it off (plugins.disable)"
+        return CheckResult(CheckState.FAILED, f"raised {type(error).__name__}: {error}", hint)
+
+
+def _as_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "name": finding.name,
+        "plugin": finding.plugin,
+        "state": str(finding.result.state),
+        "detail": finding.result.detail,
+        "hint": finding.result.hint or None,
+        "seconds": round(finding.seconds, 4),
+    }
+
+
+def _print_table(arguments: argparse.Namespace, findings: list[Finding], problems: list[str]) -> None:
+    from rich.text import Text
+
+    from huracan.cli.tables import make_table, state
+
+    table = make_table(("check", "state", "took", "found"), right=("took",), wide="found")
+    for finding in findings:
+        found = Text(finding.result.detail)
+        if finding.result.hint and finding.result.state is not CheckState.OK:
+            found.append(f"\n-> {finding.result.hint}", style="bold")
+        milliseconds = f"{finding.seconds * 1000:.0f} ms"
+        table.add_row(finding.name, state(finding.result.state), milliseconds, found)
+    screen = console(arguments)
+    screen.print(table if findings else "No enabled plugin brings a check.")
+    for line in problems:
+        screen.print(Text(line, style="red"))

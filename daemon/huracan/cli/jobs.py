@@ -1,0 +1,92 @@
+"""List the declared jobs in the order in which they run, with limits, schedule and last result."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from huracan.cli.common import console, json_option, open_context, show_json
+
+if TYPE_CHECKING:
+    from huracan.store import JobRow
+    from huracan.types import Job
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the jobs that plugins declare."""
+    from huracan.run.graph import declared_jobs
+
+    context = open_context(arguments, require_good_settings=False, create=False)
+    with context.store as store:
+        last = {row.job: row for row in store.ledger.last_jobs()}
+    pipelines = context.settings.core.schedule.pipelines
+    jobs = declared_jobs(context)
+    if arguments.json:
+        show_json({"jobs": [_as_json(job, pipelines.get(job.pipeline), last.get(job.name)) for job in jobs]})
+    else:
+        _print_table(arguments, jobs, pipelines, last)
+    return 0
+
+
+def _as_json(job: Job, starts: str | None, last: JobRow | None) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "pipeline": job.pipeline,
+        "description": job.description,
+        "after": list(job.after),
+        "starts": starts,
+        "time_limit": job.time_limit,
+        "stall_limit": job.stall_limit,
+        "retries": job.retries,
+        "retry_delay": job.retry_delay,
+        "always": job.always,
+        "last": None if last is None else _last_as_json(last),
+    }
+
+
+def _last_as_json(row: JobRow) -> dict[str, Any]:
+    return {
+        "run_id": row.run_id,
+        "run_date": row.run_date.isoformat(),
+        "state": str(row.state),
+        "attempts": row.attempts,
+        "started_at": row.started_at.isoformat(),
+        "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+        "seconds": row.seconds,
+        "exit_code": row.exit_code,
+        "summary": row.summary,
+        "error": row.error or None,
+    }
+
+
+def _print_table(
+    arguments: argparse.Namespace, jobs: list[Job], pipelines: dict[str, str], last: dict[str, JobRow]
+) -> None:
+    from huracan.cli.tables import duration, make_table, state
+
+    columns = ("job", "pipeline", "after", "limit", "stall", "tries", "last run", "state", "took", "summary")
+    table = make_table(columns, right=("limit", "stall", "tries", "took"), wide="summary")
+    for job in jobs:
+        row = last.get(job.name)
+        starts = pipelines.get(job.pipeline)
+        table.add_row(
+            job.name,
+            f"{job.pipeline} {starts}Z" if starts else job.pipeline,
+            ", ".join(job.after) or "-",
+            duration(job.time_limit),
+            duration(job.stall_limit),
+            str(job.retries + 1),
+            str(row.run_date) if row else "-",
+            state(row.state if row else "never"),
+            duration(row.seconds if row else None),
+            (row.error or row.summary) if row else job.description,
+        )
+    screen = console(arguments)
+    screen.print(table if jobs else "No enabled plugin declares a job.")

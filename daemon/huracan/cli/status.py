@@ -1,0 +1,197 @@
+"""Show the last run of each pipeline, what runs now, what comes next, and what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.cli.history import run_as_json
+
+if TYPE_CHECKING:
+    from huracan.context import Context
+    from huracan.store import RunRow
+
+__all__ = ["configure", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline with its last run and the next time at which it is due (None where it is not scheduled)."""
+
+    name: str
+    last: RunRow | None
+    next_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Everything that the command shows."""
+
+    workspace: Path
+    pipelines: list[Pipeline]
+    running: str | None
+    champions: int
+    tradable: int
+    problems: list[str]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look at ledger, workspace and plugins, and print how things stand; nothing is changed."""
+    context = open_context(arguments, require_good_settings=False, create=False)
+    with context.store:
+        standing = look(context)
+    if arguments.json:
+        show_json(_as_json(standing))
+    else:
+        _print(arguments, standing)
+    return 0
+
+
+def look(context: Context) -> Standing:
+    """Gather what is known about this workspace."""
+    runs = context.store.ledger.runs(limit=200)
+    names = {*context.settings.core.schedule.pipelines, *(job.pipeline for job in context.plugins.jobs().values())}
+    pipelines = [
+        Pipeline(name, next((row for row in runs if row.pipeline == name), None), _next_due(context, name))
+        for name in sorted(names)
+    ]
+    champions, tradable = _champions(context)
+    return Standing(
+        context.paths.workspace,
+        pipelines,
+        _running(context, pipelines),
+        champions,
+        tradable,
+        [*context.plugins.problems(), *_failures(context, pipelines)],
+    )
+
+
+def _next_due(context: Context, pipeline: str) -> datetime | None:
+    at = context.settings.core.schedule.pipelines.get(pipeline)
+    if at is None:
+        return None
+    hour, minute = (int(part) for part in at.split(":"))
+    now = context.clock.now()
+    due = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return due if due > now else due + timedelta(days=1)
+
+
+def _champions(context: Context) -> tuple[int, int]:
+    """Count champions, and the coins of the roster that may be traded."""
+    champions = [path for path in context.paths.champions.glob("*.json") if path != context.paths.roster]
+    try:
+        roster = json.loads(context.paths.roster.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        roster = []
+    except ValueError:
+        context.log.warning("%s is not JSON: run `huracan run roster --force`", context.paths.roster)
+        roster = []
+    return len(champions), sum(bool(entry.get("trade_ok")) for entry in roster)
+
+
+def _running(context: Context, pipelines: list[Pipeline]) -> str | None:
+    """Describe the job at work: a run that the ledger calls running and whose lock is held."""
+    for pipeline in pipelines:
+        last = pipeline.last
+        if last is None or last.state != "running":
+            continue
+        jobs = [row for row in context.store.ledger.jobs(last.run_date) if row.state == "running"]
+        if not _is_locked(context.paths.state / "run.lock"):
+            return None
+        if not jobs:
+            return f"{pipeline.name} {last.run_date}: between two jobs"
+        items = context.store.ledger.items(jobs[-1].job, last.run_date)
+        done = sum(row.state != "running" for row in items.values())
+        busy = ", ".join(sorted(name for name, row in items.items() if row.state == "running"))
+        text = f"{pipeline.name} {last.run_date}: {jobs[-1].job}"
+        return f"{text}, {done} items finished{f', at work on {busy}' if busy else ''}" if items else text
+    return None
+
+
+def _is_locked(path: Path) -> bool:
+    """Ask the kernel whether a process holds a lock on the file, without ever taking it."""
+    if not path.exists():
+        return False
+    inode = str(path.stat().st_ino)
+    return any(
+        line.split()[5].rpartition(":")[2] == inode
+        for line in Path("/proc/locks").read_text("ascii").splitlines()
+        if "->" not in line
+    )
+
+
+def _failures(context: Context, pipelines: list[Pipeline]) -> list[str]:
+    """Name what failed in the last run of each pipeline: jobs, and single items inside jobs."""
+    lines = []
+    for last in [pipeline.last for pipeline in pipelines if pipeline.last]:
+        for job in context.store.ledger.jobs(last.run_date):
+            if job.run_id == last.run_id and job.state == "failed":
+                lines.append(f"{last.run_date} {job.job}: {job.error or job.summary}")
+            for item, row in sorted(context.store.ledger.items(job.job, last.run_date).items()):
+                if row.state == "failed":
+                    lines.append(f"{last.run_date} {job.job} {item}: {row.error}")
+    return lines
+
+
+def _as_json(standing: Standing) -> dict[str, Any]:
+    return {
+        "workspace": str(standing.workspace),
+        "pipelines": [
+            {
+                "name": pipeline.name,
+                "last": run_as_json(pipeline.last) if pipeline.last else None,
+                "next_due": pipeline.next_due.isoformat() if pipeline.next_due else None,
+            }
+            for pipeline in standing.pipelines
+        ],
+        "running": standing.running,
+        "champions": standing.champions,
+        "tradable": standing.tradable,
+        "problems": standing.problems,
+    }
+
+
+def _print(arguments: argparse.Namespace, standing: Standing) -> None:
+    from rich.text import Text
+
+    from huracan.cli.tables import make_table, moment, state
+
+    screen = console(arguments)
+    table = make_table(("pipeline", "last run", "state", "ended", "next due", "summary"), wide="summary")
+    for pipeline in standing.pipelines:
+        last = pipeline.last
+        table.add_row(
+            pipeline.name,
+            str(last.run_date) if last else "-",
+            state(_shown_state(last, standing)),
+            moment(last.ended_at) if last else "-",
+            moment(pipeline.next_due),
+            last.summary if last else "",
+        )
+    screen.print(table)
+    screen.print()
+    facts = make_table(("", ""), wide="")
+    facts.show_header = False
+    facts.add_row(Text("now", style="bold"), standing.running or "nothing runs")
+    facts.add_row(Text("champions", style="bold"), f"{standing.champions}, of which {standing.tradable} may be traded")
+    facts.add_row(Text("workspace", style="bold"), str(standing.workspace))
+    screen.print(facts)
+    for line in standing.problems:
+        screen.print(Text(f"! {line}", style="yellow"))
+
+
+def _shown_state(last: RunRow | None, standing: Standing) -> str:
+    """A run that the ledger calls running while nothing runs was killed; the next start goes on with it."""
+    if last is None:
+        return "never"
+    return "interrupted" if last.state == "running" and standing.running is None else str(last.state)
