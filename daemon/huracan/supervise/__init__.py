@@ -1,0 +1,1 @@
+"""Keeps child processes under watch: stall, time limit, restart, end of the whole group."""
