@@ -86,19 +86,20 @@ class Notifier(SystemdNotifier):  # type: ignore[misc]
 
     def __init__(self, address: str | None) -> None:
         self.debug = True  # raise, so that only what is expected is swallowed here
-        self.socket: socket.socket | None = None
         self.address = address
 
     def notify(self, state: str) -> None:
-        """Send ``state``, lines of NAME=value, within :data:`SEND_TIMEOUT` seconds or not at all."""
+        """Send ``state``, lines of NAME=value, within :data:`SEND_TIMEOUT` seconds or not at all.
+
+        The socket lives for one datagram (some 20 microseconds): a notifier can be pickled and is never left open.
+        """
         if self.address is None:
             return
         try:
-            if self.socket is None:
-                self.socket = _connected(self.address)
-            super().notify(state.encode("utf-8", "replace").decode("latin-1"))
+            with _connected(self.address) as self.socket:
+                super().notify(state.encode("utf-8", "replace").decode("latin-1"))
         except OSError:
-            self.close()  # nobody listens, or does not keep up: work goes on, the next step tries again
+            return  # nobody listens, or does not keep up: work goes on, the next step tries again
 
     def ready(self, status: str = "") -> None:
         """Say that start-up is over."""
@@ -115,12 +116,6 @@ class Notifier(SystemdNotifier):  # type: ignore[misc]
     def stopping(self) -> None:
         """Say that the process is about to end."""
         self.notify("STOPPING=1")
-
-    def close(self) -> None:
-        """Close the socket; the next notification opens it again."""
-        if self.socket is not None:
-            self.socket.close()
-            self.socket = None
 
 
 class NotifyProgress:
@@ -160,9 +155,6 @@ class NotifyProgress:
     def ready(self) -> None:
         """Say that start-up is over and steps follow."""
         self._notifier.ready()
-
-    def close(self) -> None:
-        self._notifier.close()
 
 
 def progress_from(environment: Mapping[str, str], job: str = "") -> NotifyProgress:
