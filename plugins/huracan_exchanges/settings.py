@@ -1,0 +1,42 @@
+"""What can be set in ``exchange: {name: files}`` and ``exchange: {name: simulated}``."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from huracan.config import Section, SettingsPath
+from huracan.types import MarketKind
+
+__all__ = ["FilesSettings", "SimulatedSettings"]
+
+
+class FilesSettings(Section):
+    """A folder of candle files named BASE-QUOTE.parquet or BASE-QUOTE.csv."""
+
+    name: Literal["files"] = Field("files", description="A folder of candle files.")
+    path: SettingsPath = Field(
+        Path("candles"),
+        description="Folder of BASE-QUOTE.parquet or BASE-QUOTE.csv files; its sub-folders are not read.",
+    )
+    metadata: SettingsPath | None = Field(
+        None, description="The exchange's own market list as JSON (Binance exchangeInfo, also as .gz); optional."
+    )
+    market_type: MarketKind = Field(MarketKind.SPOT, description="What the files hold: spot or perpetual.")
+    taker_fee_bps: float = Field(10.0, ge=0, le=500, description="Taker fee per side, basis points.")
+    maker_fee_bps: float = Field(10.0, ge=-50, le=500, description="Maker fee per side, basis points.")
+    stale_hours: float = Field(
+        48.0, gt=0, description="A market whose last candle closed longer ago than this counts as not trading, hours."
+    )
+
+
+class SimulatedSettings(Section):
+    """A made-up market of about 30 coins, the same for everybody who uses the same seed."""
+
+    name: Literal["simulated"] = Field("simulated", description="A simulated exchange: no account, no network.")
+    seed: int = Field(7, ge=0, le=2**32 - 1, description="Another seed gives another history of the same coins.")
+    coins: int = Field(30, ge=2, le=200, description="How many markets there are; 25 and up include every odd one.")
+    start: date = Field(date(2022, 1, 1), description="First day of its history, UTC.")
