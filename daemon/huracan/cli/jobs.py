@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from huracan.cli.common import console, json_option, open_context, show_json
 
 if TYPE_CHECKING:
+    from huracan.context import Context
     from huracan.store import JobRow
     from huracan.types import Job
 
@@ -21,18 +22,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the jobs that plugins declare."""
-    from huracan.run.graph import declared_jobs
-
     context = open_context(arguments, require_good_settings=False, create=False)
     with context.store as store:
         last = {row.job: row for row in store.ledger.last_jobs()}
     pipelines = context.settings.core.schedule.pipelines
-    jobs = declared_jobs(context)
+    jobs = _in_order(context)
     if arguments.json:
         show_json({"jobs": [_as_json(job, pipelines.get(job.pipeline), last.get(job.name)) for job in jobs]})
     else:
         _print_table(arguments, jobs, pipelines, last)
     return 0
+
+
+def _in_order(context: Context) -> list[Job]:
+    """Return all declared jobs by pipeline, each pipeline in the order in which it runs, with the owner's limits."""
+    from huracan.run.graph import jobs_of, names_of_pipelines
+
+    declared = context.plugins.jobs()
+    overrides = context.settings.core.jobs
+    return [job for name in names_of_pipelines(declared) for job in jobs_of(name, declared, overrides)]
 
 
 def _as_json(job: Job, starts: str | None, last: JobRow | None) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import NoReturn
 from huracan.cli import commands
 from huracan.errors import UsageError
 
-__all__ = ["main"]
+__all__ = ["main", "make_parser"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,15 +53,20 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _parse(general: argparse.Namespace, name: str, module: ModuleType) -> argparse.Namespace:
-    parser = _Parser(prog=f"huracan {name}", description=module.__doc__, formatter_class=_Formatter)
-    module.configure(parser)
-    _common_options(parser)
-    parser.set_defaults(json=False)
-    arguments = parser.parse_args(general.rest)
+    arguments = make_parser(name, module).parse_args(general.rest)
     arguments.config = [*(general.config or []), *(arguments.config or [])] or None
     arguments.verbose = general.verbose or arguments.verbose
     arguments.no_color = general.no_color or arguments.no_color
     return arguments
+
+
+def make_parser(name: str, module: ModuleType) -> argparse.ArgumentParser:
+    """Return the parser of one command, with the options that every command understands."""
+    parser = _Parser(prog=f"huracan {name}", description=module.__doc__, formatter_class=_Formatter)
+    module.configure(parser)
+    _common_options(parser)
+    parser.set_defaults(json=False)
+    return parser
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -21,7 +21,7 @@ from huracan.config import CHOICE_SECTIONS, CoreSettings, Settings
 if TYPE_CHECKING:
     from huracan.plugin.manager import Plugins
 
-__all__ = ["MASK", "SettingText", "describe", "effective", "masked", "plain", "sample", "sections"]
+__all__ = ["MASK", "SettingText", "describe", "effective", "flow", "masked", "plain", "sample", "sections"]
 
 MASK = "********"
 

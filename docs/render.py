@@ -1,0 +1,202 @@
+"""Renders what is written down from what the code says: etc/settings.yaml and four pages of docs/reference.
+
+Run ``python docs/render.py`` after a change of settings, hooks, exit codes or commands; a test compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from huracan import types as values
+from huracan.cli import commands
+from huracan.cli.help import EXIT_CODES
+from huracan.cli.main import make_parser
+from huracan.cli.settings_text import SettingText, flow, sample, sections
+from huracan.errors import ExitCode
+from huracan.plugin import spec
+from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTE = "<!-- Rendered by docs/render.py: change the code, then run it again. -->\n"
+
+SETTINGS_INTRODUCTION = """\
+Where settings come from, later wins: `/etc/huracan/settings.yaml`, `/etc/huracan/conf.d/*.yaml` in the order of their
+names (or the files given with `-c` instead of both), files in `$CREDENTIALS_DIRECTORY` (one per secret, its name the
+setting with two underscores for the dot, as `remote__token`), the environment (`HURACAN_TRAINING__WORKERS=2`). Relative
+paths start at the folder of the file that says them. An unknown name is a mistake (exit code 2).
+
+`huracan settings show` prints what holds and where it comes from, secrets masked. The same text as a file to start from
+is [etc/settings.yaml](../../etc/settings.yaml), which `huracan settings sample` prints.
+"""
+
+
+def bundled() -> Plugins:
+    """Load the bundled plugins alone: what else is installed here is no part of the documents."""
+    return Plugins(
+        [entry for entry in entry_points(group="huracan") if entry.dist and entry.dist.name == HOST_DISTRIBUTION]
+    )
+
+
+def documents() -> dict[str, str]:
+    """Return the text of each rendered file by its path from the root of the repository."""
+    plugins = bundled()
+    return {
+        "etc/settings.yaml": sample(plugins),
+        "docs/reference/settings.md": settings_page(plugins),
+        "docs/reference/hooks.md": hooks_page(plugins),
+        "docs/reference/exit-codes.md": exit_codes_page(),
+        "docs/reference/cli.md": commands_page(plugins),
+    }
+
+
+# ----------------------------------------------------------------------------------------------------------- settings
+
+
+def settings_page(plugins: Plugins) -> str:
+    """Return every setting with kind, default and meaning, by section."""
+    parts = [f"# Settings\n\n{NOTE}\n{SETTINGS_INTRODUCTION}"]
+    for title, owner, items in sections(plugins):
+        choice = next((flow(i.default) for i in items if i.required and i.name == "name"), "")
+        head = f"## {title}: {choice}" if choice else f"## {title}"
+        belongs = "" if owner == "core" else f" Brought by the plugin `{owner}`."
+        if items[0].group:
+            parts.append(f"{head}\n\n{items[0].description}{belongs}\n")
+            items = items[1:]
+        else:
+            parts.append(f"{head}\n")
+        parts.append("| setting | kind | default | meaning |\n| --- | --- | --- | --- |\n" + "".join(map(_row, items)))
+    return "\n".join(parts)
+
+
+def _row(item: SettingText) -> str:
+    default = "" if item.group else f"`{flow(item.default)}`"
+    cells = [f"`{item.dotted}`", item.kind, default, item.description]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+# -------------------------------------------------------------------------------------------------------------- hooks
+
+
+def hooks_page(plugins: Plugins) -> str:
+    """Return every hook with its signature, what its docstring says, its value's fields and its bundled users."""
+    parts = [
+        f"# Hooks\n\n{NOTE}\n"
+        "A plugin is an installed package with an entry point in the group `huracan`; it implements the hooks it\n"
+        "needs, each marked with `@hookimpl`.\n"
+        "[plugins/README.md](../../plugins/README.md) shows how, with an example each.\n"
+    ]
+    infos = plugins.infos()
+    for name, function in hooks():
+        returned = str(inspect.signature(function).return_annotation)
+        value = getattr(values, re.sub(r".*\[(\w+)\]", r"\1", returned))
+        users = ", ".join(f"`{info.name}`" for info in infos if name in info.hooks)
+        parts.append(
+            f"## {name}\n\n```python\n{name}() -> {returned}\n```\n\n{_text(function)}\n\n"
+            f"Bundled plugins that use it: {users or 'none'}.\n\n"
+            f"`{value.__name__}`: {_text(value)}\n\n| field | type | default |\n| --- | --- | --- |\n"
+            + "".join(_fields(value))
+        )
+    return "\n".join(parts)
+
+
+def hooks() -> list[tuple[str, object]]:
+    """Return the hooks of spec.py in their order."""
+    return [(name, function) for name, function in vars(spec).items() if name.startswith("huracan_")]
+
+
+def _text(thing: object) -> str:
+    """Return a docstring as one paragraph per blank line, with Markdown's marks instead of reST's."""
+    text = inspect.getdoc(thing) or ""
+    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+def _fields(value: type) -> Iterator[str]:
+    for field in dataclasses.fields(value):
+        default = "" if field.default is dataclasses.MISSING else f"`{_default(field.default)}`"
+        kind = str(field.type).replace("|", "\\|")
+        yield f"| `{field.name}` | `{kind}` | {default} |\n"
+
+
+def _default(default: object) -> str:
+    return repr(default.value) if isinstance(default, values.Severity | values.MarketKind) else repr(default)
+
+
+# ----------------------------------------------------------------------------------------------- exit codes, commands
+
+
+def exit_codes_page() -> str:
+    """Return what each exit code means."""
+    names = {int(code): code.name for code in ExitCode}
+    rows = "".join(
+        f"| {int(code)} | {names.get(int(code), 'INTERRUPTED')} | {text} |\n" for code, text in EXIT_CODES.items()
+    )
+    return (
+        f"# Exit codes\n\n{NOTE}\nEvery command ends with one of these. With `--json`, an error is also an object on "
+        'standard output: `{"error": {"kind": ..., "message": ..., "exit_code": ...}}`.\n\n'
+        f"| code | name | meaning |\n| --- | --- | --- |\n{rows}"
+    )
+
+
+def commands_page(plugins: Plugins) -> str:
+    """Return every command with its options."""
+    parts = [
+        f"# Commands\n\n{NOTE}\n"
+        "Every command understands `-c FILE` (settings; repeatable), `-v` (debug messages) and `--no-color`, before\n"
+        "or after its name. Those that show something understand `--json`. See [exit codes](exit-codes.md).\n\n"
+        "`HURACAN_PLUGINS_ONLY=name,name` loads these plugins and no others; set but empty, it loads none.\n"
+    ]
+    offered = plugins.commands()
+    for command in [*commands.BUILT_IN, *offered.values()]:
+        module = importlib.import_module(command.module)
+        owner = f" (plugin `{offered.owners[command.name]}`)" if command.name in offered else ""
+        parts.append(f"## huracan {command.name}\n\n{_text(module)}{owner}\n")
+        rows = list(_options(make_parser(command.name, module)))
+        if rows:
+            parts.append("| argument | meaning |\n| --- | --- |\n" + "".join(rows))
+    return "\n".join(parts)
+
+
+COMMON = {"help", "config", "verbose", "no_color"}
+
+
+def _options(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]:
+    # argparse has no public way to list what a parser knows; the text of --help differs between versions of Python.
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            helps = {choice.dest: choice.help for choice in action._choices_actions}
+            for name, below in action.choices.items():
+                yield f"| `{before}{name}` | {helps.get(name) or below.description or ''} |\n"
+                yield from _options(below, f"{before}{name} ")
+        elif action.dest not in COMMON and action.help != argparse.SUPPRESS:
+            name = ", ".join(action.option_strings) or action.metavar or action.dest
+            choices = "\\|".join(map(str, action.choices)) if action.choices else ""
+            value = choices if not action.option_strings and choices else name
+            takes = (
+                ""
+                if action.nargs == 0 or not action.option_strings
+                else f" {choices or action.metavar or action.dest.upper()}"
+            )
+            yield f"| `{before}{value}{takes}` | {action.help or ''} |\n"
+
+
+def main() -> int:
+    """Write all rendered files."""
+    for name, text in documents().items():
+        path = ROOT / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        print(f"rendered {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

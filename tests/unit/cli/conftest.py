@@ -1,0 +1,41 @@
+"""Runs the real command in a process of its own, away from /etc and from this environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Finished = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def stranger_path(repository: Path) -> str:
+    """A PYTHONPATH on which the stranger's plugin is installed."""
+    return str(repository / "tests" / "demo_plugin")
+
+
+@pytest.fixture
+def huracan(tmp_path: Path) -> Callable[..., Finished]:
+    """Run ``huracan ARGUMENTS`` in a new folder, with only the environment that is given."""
+
+    def run(*arguments: str, **environment: str) -> Finished:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("HURACAN_")}
+        return subprocess.run(
+            [sys.executable, "-m", "huracan", *arguments],
+            cwd=tmp_path, env={**clean, **environment}, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path) -> Path:
+    """A settings file that chooses the simulated exchange and a workspace that does not exist yet."""
+    path = tmp_path / "settings.yaml"
+    path.write_text("workspace: ./work\nexchange: {name: simulated}\n", "utf-8")
+    return path
