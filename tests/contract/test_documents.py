@@ -1,0 +1,152 @@
+"""What is written down agrees with what the code says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from huracan.cli import commands
+from huracan.cli.help import EXIT_CODES
+from huracan.config import CHOICE_SECTIONS, CORE_SECTIONS, CoreSettings, RawSettings
+from huracan.errors import ExitCode
+from huracan.settings_sources import Layer, Origin, merge
+
+RENDERED = (
+    "etc/settings.yaml",
+    "docs/reference/settings.md",
+    "docs/reference/hooks.md",
+    "docs/reference/exit-codes.md",
+    "docs/reference/cli.md",
+)
+
+
+@pytest.fixture(scope="module")
+def render(repository: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("render", repository / "docs" / "render.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def documents(render: ModuleType) -> dict[str, str]:
+    texts: dict[str, str] = render.documents()
+    return texts
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_a_rendered_file_is_what_the_code_says(name: str, documents: dict[str, str], repository: Path) -> None:
+    assert (repository / name).read_text("utf-8") == documents[name], "run: python docs/render.py"
+
+
+def test_no_rendered_file_is_left_out_of_the_comparison(documents: dict[str, str]) -> None:
+    assert sorted(documents) == sorted(RENDERED)
+
+
+# ---------------------------------------------------------------------------------------------------- the sample file
+
+
+def _uncommented_sections(text: str) -> dict[str, list[str]]:
+    """Return each group of the sample with its leading "#" taken away, by the name of its section."""
+    found: dict[str, list[str]] = {}
+    for block in re.split(r"\n\n+", text):
+        lines = [line[1:] for line in block.splitlines() if re.match(r"^#( {2,}#|( {2})*[a-z_]+:)", line)]
+        if lines:
+            found.setdefault(lines[0].partition(":")[0], []).append("\n".join(lines))
+    return found
+
+
+def test_the_sample_is_all_comment_and_changes_nothing(repository: Path) -> None:
+    assert yaml.safe_load((repository / "etc" / "settings.yaml").read_text("utf-8")) is None
+
+
+def test_the_sample_without_its_comment_marks_gives_the_defaults(repository: Path, render: ModuleType) -> None:
+    from huracan.plugin.settings import compose_settings
+
+    found = _uncommented_sections((repository / "etc" / "settings.yaml").read_text("utf-8"))
+    plugins = render.bundled()
+    assert set(found) == {*CORE_SECTIONS, *CHOICE_SECTIONS, *plugins.settings()}
+    values = {}
+    for name, groups in found.items():
+        if name not in CHOICE_SECTIONS:
+            (group,) = groups
+            values |= yaml.safe_load(group)
+    settings, mistakes = compose_settings(
+        RawSettings(*merge([Layer(values, Origin("sample", Path("/")), {})])), plugins
+    )
+    assert mistakes == []
+    assert settings.core.model_dump(exclude={"workspace"}) == CoreSettings().model_dump(exclude={"workspace"})
+    for name, section in plugins.settings().items():
+        assert settings.sections[name] == section.model(), name
+
+
+def test_every_choice_of_exchange_and_remote_is_in_the_sample(repository: Path, render: ModuleType) -> None:
+    found = _uncommented_sections((repository / "etc" / "settings.yaml").read_text("utf-8"))
+    plugins = render.bundled()
+    for title, offers in (("exchange", plugins.exchanges()), ("remote", plugins.remotes())):
+        assert {yaml.safe_load(group)[title]["name"] for group in found[title]} == set(offers)
+
+
+def test_every_setting_is_described(render: ModuleType) -> None:
+    from huracan.cli.settings_text import sections
+
+    for _, owner, items in sections(render.bundled()):
+        for item in items:
+            assert item.description.strip(), f"{item.dotted} of {owner} has no description"
+
+
+# ------------------------------------------------------------------------------------------------------------ by hand
+
+
+def test_the_readme_names_every_command_and_exit_code(repository: Path) -> None:
+    text = (repository / "README.md").read_text("utf-8")
+    for command in commands.BUILT_IN:
+        assert f"huracan {command.name}" in text or f"`{command.name}`" in text, command.name
+    for code in ExitCode:
+        assert re.search(rf"\| *{int(code)} *\|", text), code
+        assert EXIT_CODES[code]
+
+
+def test_every_link_inside_the_documents_leads_somewhere(repository: Path) -> None:
+    pages = [repository / "README.md", repository / "plugins" / "README.md", *(repository / "docs").rglob("*.md")]
+    broken = []
+    for page in pages:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+            if "://" not in target and not (page.parent / target.partition("#")[0]).exists():
+                broken.append(f"{page.relative_to(repository)}: {target}")
+    assert broken == []
+
+
+def test_every_decision_is_in_the_index(repository: Path) -> None:
+    folder = repository / "docs" / "decisions"
+    index = (folder / "README.md").read_text("utf-8")
+    missing = [path.name for path in sorted(folder.glob("[0-9]*.md")) if f"({path.name})" not in index]
+    assert missing == []
+
+
+def test_python_in_the_authors_guide_compiles(repository: Path) -> None:
+    text = (repository / "plugins" / "README.md").read_text("utf-8")
+    examples = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(examples) > 10
+    for example in examples:
+        compile(example, "plugins/README.md", "exec", dont_inherit=True)
+
+
+def test_every_setting_named_in_documents_exists(repository: Path, render: ModuleType) -> None:
+    """Settings files shown in the documents are read as the product reads them."""
+    from huracan.plugin.settings import compose_settings
+
+    for page in ("README.md", "docs/tutorial/first-night.md"):
+        examples = re.findall(r"```yaml\n(.*?)```", (repository / page).read_text("utf-8"), flags=re.DOTALL)
+        assert examples, page
+        for example in examples:
+            raw = RawSettings(*merge([Layer(yaml.safe_load(example), Origin(page, Path("/")), {})]))
+            _, mistakes = compose_settings(raw, render.bundled())
+            assert mistakes == [], page

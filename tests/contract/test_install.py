@@ -1,0 +1,89 @@
+"""install.sh as somebody meets it who types something else than the two commands, or whose machine lacks something."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SYSTEM_TOOLS = ("bash", "cat", "cut", "dirname", "mkdir", "mv", "sed", "sha256sum", "env")
+
+
+def _run(script: Path, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [shutil.which("bash") or "/bin/bash", str(script), *arguments],
+        capture_output=True, text=True, check=False, env={**os.environ, **({"PATH": path} if path else {})},
+        cwd=script.parent,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def clone(repository: Path, tmp_path: Path) -> Path:
+    """The script in a folder of its own, with a space in its path and nothing installed beside it."""
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    for name in ("install.sh", "pyproject.toml", "constraints.txt"):
+        shutil.copy(repository / name, folder / name)
+    return folder / "install.sh"
+
+
+@pytest.fixture
+def bare_path(tmp_path: Path) -> Path:
+    """A PATH with the tools of a bare system, where apt-get is missing and so is Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in SYSTEM_TOOLS:
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def test_help_says_both_commands(clone: Path) -> None:
+    done = _run(clone, "--help")
+    assert done.returncode == 0
+    assert "install.sh demo" in done.stdout
+    assert "install.sh test" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("deploy",), ("demo", "a", "b")])
+def test_anything_else_prints_the_usage_and_is_exit_code_2(clone: Path, arguments: tuple[str, ...]) -> None:
+    done = _run(clone, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: ./install.sh demo")
+    assert done.stdout == ""
+
+
+def test_without_python_the_command_to_type_is_printed(clone: Path, bare_path: Path) -> None:
+    done = _run(clone, "demo", path=str(bare_path))
+    assert done.returncode == 1
+    assert "sudo apt-get install -y python3 python3-venv" in done.stderr
+    assert not (clone.parent / ".venv").exists()
+    assert not (clone.parent / "demo").exists()
+
+
+def test_a_python_that_is_too_old_is_not_taken(clone: Path, bare_path: Path) -> None:
+    old = bare_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n", "ascii")
+    old.chmod(0o755)
+    done = _run(clone, "demo", path=str(bare_path))
+    assert done.returncode == 1
+    assert "Python 3.11 or newer with venv is missing" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_the_scripts_pass_shellcheck(repository: Path) -> None:
+    done = subprocess.run(
+        ["shellcheck", "install.sh", ".ci/run"], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == ""
+    assert done.returncode == 0
+
+
+def test_ci_runs_the_command_of_the_readme(repository: Path) -> None:
+    assert "exec ./install.sh test" in (repository / ".ci" / "run").read_text("utf-8")
+    assert "./install.sh test" in (repository / "README.md").read_text("utf-8")
+    assert os.access(repository / ".ci" / "run", os.X_OK)
