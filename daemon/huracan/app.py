@@ -38,11 +38,13 @@ def open_application(
     progress: Progress | None = None,
     log_style: Literal["human", "json"] = "human",
     log_stream: TextIO | None = None,
+    log_file: bool = True,
     require_good_settings: bool = True,
     create: bool = True,
 ) -> Context:
     """Load settings and plugins, open the store and the log, and hand out the context.
 
+    ``log_file`` False leaves logs/huracan.jsonl to the parent process, who gets the lines from the stream.
     With ``create`` False nothing is written anywhere: a store that does not exist yet is an empty one in memory.
     Raises SettingsError for a mistake in the core's sections, and, where ``require_good_settings``, in any other.
     """
@@ -52,7 +54,7 @@ def open_application(
     paths = Paths(settings.core.workspace)
     if create:
         _make_workspace(paths.workspace)
-    logs.configure(settings.core.logging, paths.logs if create else None, log_style, log_stream or sys.stderr)
+    logs.configure(settings.core.logging, paths.logs if create and log_file else None, log_style, log_stream or sys.stderr)
     store = _open_store(settings, paths, create)
     return assemble(settings, plugins, store, clock or SystemClock(), progress=progress)
 

@@ -22,7 +22,10 @@ BUILT_IN = (
     Command("settings", "show effective settings, or print the commented default", "huracan.cli.settings"),
 )
 
-INTERNAL = (Command("job", "work on one job of a run; started by `huracan run`", "huracan.cli.job"),)
+INTERNAL = (
+    Command("job", "work on one job of a run; started by `huracan run`", "huracan.cli.job"),
+    Command("service", "run one service; started by `huracan daemon`", "huracan.cli.service"),
+)
 
 
 def find(name: str, environment: Mapping[str, str], config: Sequence[Path] | None) -> Command:
