@@ -1,7 +1,7 @@
 """Makes the pictures in docs/images from what the commands really print about a workspace.
 
-``python docs/make_pictures.py demo/settings.yaml`` after a night was played there: ``run nightly`` then finds nothing to do
-and shows its result again.
+``python docs/make_pictures.py demo/settings.yaml`` after a night was played there: ``run nightly`` then finds nothing to
+do and shows its result again.
 """
 
 from __future__ import annotations

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from huracan.config import Settings
     from huracan.context import Context, Progress
+    from huracan.plugin.manager import Plugins
 
-__all__ = ["console", "environment", "json_option", "open_context", "show_json"]
+__all__ = ["console", "environment", "json_option", "load", "open_context", "show_json"]
 
 
 def json_option(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,16 @@ def environment(arguments: argparse.Namespace) -> dict[str, str]:
     if arguments.verbose:
         variables["HURACAN_LOGGING__LEVEL"] = "debug"
     return variables
+
+
+def load(arguments: argparse.Namespace, *, require_good_settings: bool = True) -> tuple[Settings, Plugins]:
+    """Load settings and plugins without opening store and log; what plugins do wrong is in their status."""
+    import logging
+
+    from huracan.app import load_settings
+
+    logging.getLogger("huracan").addHandler(logging.NullHandler())
+    return load_settings(arguments.config, environment(arguments), require_good_settings=require_good_settings)
 
 
 def open_context(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from huracan.cli.common import console, environment, json_option, show_json
+from huracan.cli.common import console, json_option, load, show_json
 
 if TYPE_CHECKING:
     from huracan.plugin.status import PluginInfo
@@ -20,9 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Load all plugins, ask each of their hooks once and print how they stand."""
-    from huracan.app import load_settings
-
-    _, plugins = load_settings(arguments.config, environment(arguments), require_good_settings=False)
+    _, plugins = load(arguments, require_good_settings=False)
     plugins.ask_everything()
     infos = plugins.infos()
     if arguments.json:

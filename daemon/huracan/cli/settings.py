@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from huracan.cli.common import console, environment, json_option, show_json
+from huracan.cli.common import console, json_option, load, show_json
 
 if TYPE_CHECKING:
     from huracan.config import Settings
@@ -56,10 +56,9 @@ def _sample(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from huracan.app import load_settings
     from huracan.cli.settings_text import effective
 
-    settings, _ = load_settings(arguments.config, environment(arguments))
+    settings, _ = load(arguments)
     rows = effective(settings)
     if arguments.json:
         show_json({"settings": [{"name": name, "value": value, "origin": origin} for name, value, origin in rows]})

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["duration", "make_table", "moment", "state"]
 
-_UNDER_HEAD = Box("    \n    \n -- \n    \n    \n    \n    \n    \n")
+_UNDER_HEAD = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 
 _COLOURS = {
     "done": "green", "ok": "green", "enabled": "green", "completed": "green",
@@ -27,7 +27,7 @@ _COLOURS = {
 def make_table(columns: Sequence[str], *, right: Sequence[str] = (), wide: str = "", title: str = "") -> Table:
     """Return an empty table; columns in ``right`` are numbers, only ``wide`` may be folded over lines."""
     table = Table(
-        box=_UNDER_HEAD, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), title=title or None,
+        box=_UNDER_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0), title=title or None,
         title_justify="left", title_style="bold", border_style="bright_black", show_edge=False,
     )  # fmt: skip
     for name in columns:
@@ -51,12 +51,15 @@ def moment(instant: datetime | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return seconds as ``0.4 s``, ``12 s``, ``3 min 05 s`` or ``2 h 10 min``."""
+    """Return seconds as ``0.4 s``, ``12 s``, ``3 min 05 s`` or ``2 h 10 min``, without parts that are zero."""
     if seconds is None:
         return "-"
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"
