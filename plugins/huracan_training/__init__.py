@@ -1,1 +1,66 @@
-"""Bundled plugin."""
+"""Trains, judges and ranks one model per coin: jobs ``train`` and ``roster``, the trainer ``lightgbm``, five gates."""
+
+from collections.abc import Sequence
+
+from huracan import hookimpl
+from huracan.types import Command, Export, Gate, Job, SettingsSection, Trainer
+
+
+@hookimpl
+def huracan_settings() -> Sequence[SettingsSection]:
+    from huracan_training.settings import TrainingSettings
+
+    return [SettingsSection("training", TrainingSettings)]
+
+
+@hookimpl
+def huracan_jobs() -> Sequence[Job]:
+    return [
+        Job(
+            name="train",
+            run="huracan_training.job:run",
+            description="train and judge one model per coin of tonight's universe",
+            after=("candles",),
+            time_limit=8 * 3600.0,
+            stall_limit=300.0,
+        ),
+        Job(
+            name="roster",
+            run="huracan_training.roster:run",
+            description="choose champions, rank them, sum the night up",
+            after=("train",),
+            time_limit=600.0,
+            always=True,
+        ),
+    ]
+
+
+@hookimpl
+def huracan_trainers() -> Sequence[Trainer]:
+    from huracan_training.boosting import lightgbm_trainer
+
+    return [lightgbm_trainer()]
+
+
+@hookimpl
+def huracan_gates() -> Sequence[Gate]:
+    from huracan_training.gates import quality_gates
+
+    return quality_gates()
+
+
+@hookimpl
+def huracan_exports() -> Sequence[Export]:
+    from huracan_training import exports
+
+    return [
+        Export("model_performance", "csv", exports.write_model_performance),
+        Export("comprehensive_metrics", "json", exports.write_comprehensive_metrics),
+    ]
+
+
+@hookimpl
+def huracan_commands() -> Sequence[Command]:
+    return [
+        Command("results", "show how the coins of a night did and which models may trade", "huracan_training.results")
+    ]

@@ -1,0 +1,158 @@
+"""What the jobs before left behind: the coins of tonight, their candles and their costs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huracan.clock import milliseconds
+from huracan.context import Context
+from huracan.errors import DataError, UsageError
+from huracan.market.costs import estimate_costs
+from huracan.paths import safe_symbol
+from huracan_training.coin import CoinTask, Source
+from huracan_training.settings import TrainingSettings
+
+__all__ = ["Coin", "Night", "choose_symbols", "read_night"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """A coin of the universe: facts about its market, and why it has no candles (empty where it has)."""
+
+    symbol: str
+    facts: Mapping[str, Any]
+    usable_since: int
+    no_candles: str
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """Coins in the order of the universe, and the symbols whose closes are references, by base name."""
+
+    coins: tuple[Coin, ...]
+    timeframe: str
+    references: Mapping[str, str]
+    reference_since: Mapping[str, int]
+
+
+def read_night(context: Context) -> Night:
+    """Read ``universe.json`` and ``candles.json`` of this run date. Raises DataError where one is missing or damaged,
+    UsageError where ``training.symbols`` names what is not in the universe."""
+    run_date = context.current_run.run_date
+    universe = _read(context.paths.universe_file(run_date), "universe")
+    candles = _read(context.paths.candle_report(run_date), "candles")
+    settings = context.settings.section(TrainingSettings)
+    origin = context.settings.origins.get("training.symbols")
+    facts = {entry["symbol"]: entry for entry in universe["selected"]}
+    symbols = choose_symbols(settings.symbols, list(facts), origin.base if origin else context.paths.workspace)
+    known = candles["symbols"]
+    return Night(
+        tuple(_coin(facts[symbol], known.get(symbol)) for symbol in symbols),
+        candles["timeframe"],
+        {symbol.split("-")[0]: symbol for symbol in candles["references"]},
+        {symbol: int(known.get(symbol, {}).get("usable_since") or 0) for symbol in candles["references"]},
+    )
+
+
+def _read(path: Path, job: str) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise DataError(str(path), f"is not there; run `huracan run {job}` for this run date first") from None
+    except (OSError, ValueError) as error:
+        raise DataError(str(path), f"cannot be read ({error}); run `huracan run {job} --force`") from None
+
+
+def _coin(facts: Mapping[str, Any], entry: Mapping[str, Any] | None) -> Coin:
+    if entry is None:
+        return Coin(facts["symbol"], facts, 0, "the job candles left nothing of it")
+    if entry["state"] != "ok":
+        problems = "; ".join(entry.get("problems", ())) or "no candles"
+        return Coin(facts["symbol"], facts, 0, f"no usable candles: {problems}")
+    return Coin(facts["symbol"], facts, int(entry.get("usable_since") or 0), "")
+
+
+def choose_symbols(wanted: str, universe: Sequence[str], base: Path) -> list[str]:
+    """Return which coins of ``universe`` (ranked) to train, in its order.
+
+    ``wanted`` is empty (all), ``topN``, a CSV file whose first column names symbols (relative to ``base``), or a list
+    with commas. Raises UsageError for a name that the universe does not hold, or a file that cannot be read.
+    """
+    text = wanted.strip()
+    if not text:
+        return list(universe)
+    top = re.fullmatch(r"top(\d+)", text, re.IGNORECASE)
+    if top:
+        return list(universe[: int(top[1])])
+    names = _from_csv(Path(base, text)) if text.lower().endswith(".csv") else text.split(",")
+    chosen = {name.strip().upper() for name in names if name.strip()}
+    unknown = sorted(chosen - set(universe))
+    if unknown:
+        raise UsageError(
+            f"training.symbols: {', '.join(unknown)} is not in tonight's universe; see `huracan universe show`"
+        )
+    return [symbol for symbol in universe if symbol in chosen]
+
+
+def _from_csv(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [row[0] for row in csv.reader(file) if row and row[0].strip()]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"training.symbols: {path} cannot be read: {error}") from None
+    header = bool(rows) and rows[0].strip().lower() in ("symbol", "symbols", "pair", "coin")
+    return rows[1:] if header else rows
+
+
+def task_for(context: Context, night: Night, coin: Coin, folder: Path) -> CoinTask:
+    """Return the work on one coin, with its costs estimated from what the universe knows of its market."""
+    settings = context.settings.section(TrainingSettings)
+    references = {
+        base: Source(str(context.paths.candle_file(symbol)), night.reference_since[symbol])
+        for base, symbol in night.references.items()
+    }
+    return CoinTask(
+        symbol=coin.symbol,
+        folder=str(folder),
+        source=Source(str(context.paths.candle_file(coin.symbol)), coin.usable_since),
+        references=references,
+        timeframe=night.timeframe,
+        as_of_ms=milliseconds(context.clock.now()),
+        costs=coin_costs(coin, settings.order_quote),
+        settings=settings.model_dump(mode="json"),
+    )
+
+
+def coin_costs(coin: Coin, order_quote: float) -> dict[str, Any]:
+    """Return the content of ``costs.json``: all in basis points, per side unless named otherwise."""
+    facts = coin.facts
+    costs = estimate_costs(
+        taker_fee_bps=facts["taker_fee_bps"],
+        fee_source=facts["fee_source"],
+        spread_bps=facts["spread_bps"],
+        spread_source=facts["spread_source"],
+        quote_volume_24h=facts["quote_volume_24h"],
+        daily_volatility=facts["daily_volatility"],
+        order_quote=order_quote,
+    )
+    return {
+        "schema": 1,
+        "symbol": safe_symbol(coin.symbol),
+        "fee_bps": costs.fee_bps,
+        "half_spread_bps": costs.half_spread_bps,
+        "slippage_bps": costs.slippage_bps,
+        "funding_bps_per_day": costs.funding_bps_per_day,
+        "side_bps": costs.side_bps,
+        "round_trip_bps": costs.round_trip_bps,
+        "fee_source": costs.fee_source,
+        "spread_source": costs.spread_source,
+        "slippage_source": costs.slippage_source,
+        "order_quote": costs.order_quote,
+        "quote_volume_24h": facts["quote_volume_24h"],
+    }

@@ -1,0 +1,214 @@
+"""The job ``train``: hands tonight's coins to workers, judges what comes back, and keeps the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from huracan.context import Context
+from huracan.plugin.status import PluginStatus
+from huracan.run.status import write_status
+from huracan.store import ItemState
+from huracan.types import JobResult, Outcome, Severity, Verdict
+from huracan_training.artefacts import complete_folder
+from huracan_training.coin import CoinTask
+from huracan_training.cores import usable_cores, worker_count
+from huracan_training.folders import folder_for, trusted_metadata
+from huracan_training.gates import judge_all
+from huracan_training.inputs import Coin, Night, read_night, task_for
+from huracan_training.pool import Ended, Limits, Started, Stepped, WorkerPool
+from huracan_training.settings import TrainingSettings
+
+__all__ = ["JOB", "run"]
+
+JOB = "train"
+
+
+def run(context: Context) -> JobResult:
+    """Train every coin of tonight that is not completed yet.
+
+    Raises DataError where the universe or the candles of this run date are missing.
+    """
+    settings = context.settings.section(TrainingSettings)
+    night = read_night(context)
+    training = _Training(context, night)
+    tasks = training.prepare()
+    with context.long_step(settings.minutes_per_step * 60 + 120):
+        _work(context, settings, training, tasks)
+    return training.result()
+
+
+def _work(context: Context, settings: TrainingSettings, training: _Training, tasks: Sequence[CoinTask]) -> None:
+    """Run the tasks in batches: one for each coin, for all, or for as many as ``training.batch`` says."""
+    sizes = {"sequential": 1, "parallel": len(tasks), "hybrid": settings.batch}
+    workers = worker_count(
+        settings.workers, settings.max_workers, len(tasks), usable_cores(), one=settings.mode == "sequential"
+    )
+    limits = Limits(
+        settings.minutes_per_coin * 60, settings.minutes_per_step * 60, settings.retries, settings.retry_delay
+    )
+    with WorkerPool("huracan_training.worker", _greeting(context), workers, limits) as pool:
+        for batch in _batches(tasks, sizes[settings.mode]):
+            for happened in pool.run([(task.symbol, task.to_json()) for task in batch]):
+                training.note(happened)
+
+
+def _batches(tasks: Sequence[CoinTask], size: int) -> Iterator[tuple[CoinTask, ...]]:
+    for start in range(0, len(tasks), max(size, 1)):
+        yield tuple(tasks[start : start + size])
+
+
+def _greeting(context: Context) -> dict[str, Any]:
+    """Say which plugins a worker asks: exactly those that work here."""
+    enabled = [info.name for info in context.plugins.infos() if info.status is PluginStatus.ENABLED]
+    return {"plugins": enabled, "prefer": dict(context.settings.core.plugins.prefer)}
+
+
+class _Training:
+    """The coins of one night and how far each has come. The only one who writes the ledger."""
+
+    def __init__(self, context: Context, night: Night) -> None:
+        self._context = context
+        self._night = night
+        self._run = context.current_run
+        self._gates = context.plugins.gates()
+        self._tasks: dict[str, CoinTask] = {}
+        self._number = {coin.symbol: i for i, coin in enumerate(night.coins, start=1)}
+        self._states: Counter[ItemState] = Counter()
+        self._kept = 0
+        self._problems: list[str] = []
+
+    def prepare(self) -> list[CoinTask]:
+        """Return the work that is left: coins that the ledger calls completed and whose folder is whole stay."""
+        known = self._context.store.ledger.items(JOB, self._run.run_date)
+        for coin in self._night.coins:
+            row = known.get(coin.symbol)
+            if row is not None and row.state is ItemState.COMPLETED:
+                if row.path and trusted_metadata(self._context.paths.workspace / row.path) is not None:
+                    self._kept += 1
+                    self._states[ItemState.COMPLETED] += 1
+                    continue
+                self._context.log.warning("%s: its model folder is damaged; training it again", coin.symbol)
+            self._prepare_coin(coin, begun=row is not None)
+        return list(self._tasks.values())
+
+    def _prepare_coin(self, coin: Coin, *, begun: bool) -> None:
+        if coin.no_candles:
+            self._context.store.ledger.begin_item(JOB, self._run.run_date, coin.symbol)
+            self._skip(coin.symbol, coin.no_candles, 0.0)
+            return
+        folder, metadata = folder_for(self._context.paths, coin.symbol, self._context.clock.now(), self._run.run_id)
+        if metadata is None:
+            self._tasks[coin.symbol] = task_for(self._context, self._night, coin, folder)
+            return
+        if not begun:
+            self._context.store.ledger.begin_item(JOB, self._run.run_date, coin.symbol)
+        self._record(coin.symbol, folder, metadata, float(metadata["seconds"]))
+
+    def note(self, happened: Started | Stepped | Ended) -> None:
+        """Put what a worker did into ledger, progress and events."""
+        if isinstance(happened, Started):
+            self._context.store.ledger.begin_item(JOB, self._run.run_date, happened.key)
+        elif isinstance(happened, Stepped):
+            self._tell(happened.key, happened.text)
+        else:
+            self._ended(happened)
+
+    def _ended(self, ended: Ended) -> None:
+        if ended.details:
+            self._context.log.error("%s: %s", ended.key, ended.details, extra={"symbol": ended.key})
+        if ended.answer is None:
+            self._fail(ended)
+        elif "skipped" in ended.answer:
+            self._skip(ended.key, ended.answer["skipped"], ended.seconds)
+        else:
+            self._complete(ended, ended.answer)
+        write_status(self._context)
+
+    def _complete(self, ended: Ended, answer: Mapping[str, Any]) -> None:
+        task = self._tasks[ended.key]
+        verdicts = judge_all(self._context, self._gates, answer["metrics"])
+        metadata = self._metadata(task, answer, verdicts, ended.seconds)
+        complete_folder(Path(task.folder), metadata)
+        self._record(ended.key, Path(task.folder), metadata, ended.seconds)
+
+    def _record(self, symbol: str, folder: Path, metadata: Mapping[str, Any], seconds: float) -> None:
+        metrics = {**metadata["metrics"], "passed": metadata["passed"]}
+        self._context.store.ledger.end_item(
+            JOB, self._run.run_date, symbol, ItemState.COMPLETED, seconds,
+            path=self._context.paths.relative(folder), metrics=metrics,
+        )  # fmt: skip
+        self._states[ItemState.COMPLETED] += 1
+        failed = [gate["gate"] for gate in metadata["gates"] if not gate["passed"]]
+        verdict = f"failed {', '.join(failed)}" if failed else "passed all gates"
+        self._tell(symbol, verdict)
+        self._context.emit(
+            "model.trained", Severity.INFO, f"{symbol} {verdict}", symbol=symbol, seconds=round(seconds, 1), **metrics
+        )
+
+    def _metadata(
+        self, task: CoinTask, answer: Mapping[str, Any], verdicts: Sequence[Verdict], seconds: float
+    ) -> dict[str, Any]:
+        folder = Path(task.folder)
+        metrics = {name: value for name, value in answer["metrics"].items() if name not in ("schema", "folds")}
+        return {
+            "schema": 1,
+            "id": f"{task.symbol}/{folder.name}",
+            "symbol": task.symbol,
+            "version": folder.name,
+            "date": self._run.run_date.isoformat(),
+            "as_of": f"{self._run.as_of:%Y-%m-%dT%H:%M:%SZ}",
+            "run_id": self._run.run_id,
+            "seconds": round(seconds, 3),
+            "timeframe": task.timeframe,
+            **answer["learned"],
+            "metrics": metrics,
+            "passed": bool(verdicts) and all(verdict.passed for verdict in verdicts),
+            "gates": [
+                {"gate": v.gate, "value": v.value, "limit": v.limit, "passed": v.passed, "sentence": v.sentence}
+                for v in verdicts
+            ],
+            "importance": answer["importance"],
+        }
+
+    def _skip(self, symbol: str, reason: str, seconds: float) -> None:
+        self._context.store.ledger.end_item(JOB, self._run.run_date, symbol, ItemState.SKIPPED, seconds, error=reason)
+        self._states[ItemState.SKIPPED] += 1
+        self._tell(symbol, f"skipped: {reason}")
+        self._context.emit("model.skipped", Severity.WARNING, f"{symbol} is skipped: {reason}", symbol=symbol)
+
+    def _fail(self, ended: Ended) -> None:
+        reason = f"attempt {ended.attempt}: {ended.error}"
+        self._context.store.ledger.end_item(
+            JOB, self._run.run_date, ended.key, ItemState.FAILED, ended.seconds, error=reason
+        )
+        if not ended.final:
+            self._context.log.warning("%s: %s; it is tried again", ended.key, reason, extra={"symbol": ended.key})
+            self._tell(ended.key, "is tried again")
+            return
+        self._states[ItemState.FAILED] += 1
+        self._problems.append(f"{ended.key}: {reason}")
+        self._tell(ended.key, f"failed: {ended.error}")
+        self._context.emit("model.failed", Severity.ERROR, f"{ended.key} failed: {reason}", symbol=ended.key)
+
+    def _tell(self, symbol: str, text: str) -> None:
+        total = len(self._night.coins)
+        line = f"train {self._number[symbol]}/{total} {symbol} {text}"
+        self._context.progress.step(line, done=sum(self._states.values()), total=total, item=symbol)
+
+    def result(self) -> JobResult:
+        """Sum up. Failed coins make it partly failed, or failed where no coin has a model."""
+        write_status(self._context)
+        completed, failed = self._states[ItemState.COMPLETED], self._states[ItemState.FAILED]
+        skipped = self._states[ItemState.SKIPPED]
+        summary = f"{completed} trained, {failed} failed, {skipped} skipped"
+        if self._kept:
+            summary += f"; {self._kept} of them were there already"
+        if not self._night.coins:
+            return JobResult(Outcome.NOTHING_TO_DO, "the universe holds no coin")
+        if not failed:
+            return JobResult(Outcome.DONE, summary)
+        outcome = Outcome.PARTLY_FAILED if completed else Outcome.FAILED
+        return JobResult(outcome, summary, tuple(self._problems))

@@ -1,0 +1,189 @@
+"""The command ``huracan results``: the table that says which models of a night may trade, and why others may not."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+    from huracan.context import Context
+    from huracan_training.night import CoinReport, NightReport
+
+__all__ = ["configure", "run", "show"]
+
+WORDS = {
+    "sharpe": ("Sharpe", "{:.2f}", "above"),
+    "hit_rate": ("hit rate", "{:.0%}", "above"),
+    "net_pnl": ("net PnL", "{:.1%}", "above"),
+    "max_drawdown": ("drawdown", "{:.0%}", "below"),
+    "samples": ("trades", "{:.0f}", "above"),
+}
+"""How the gates of this plugin are called in a few words, how their limits are written, and on which side is good."""
+
+WIDE = 100
+"""Columns from which the folder of each model has room."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    json_option(parser)
+    parser.add_argument(
+        "--date", type=date.fromisoformat, metavar="DATE", help="run date, as 2023-12-30 (default: last)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the last night, or that of ``--date``. Raises UsageError where there is none."""
+    from huracan_training.night import latest_night, read_report
+
+    context = open_context(arguments, create=False)
+    with context.store:
+        run_date = arguments.date or latest_night(context)
+        report = read_report(context, run_date) if run_date else None
+        if report is None:
+            when = f"on {run_date}" if run_date else "yet"
+            raise UsageError(
+                f"nothing was trained {when}; `huracan run nightly` does, `huracan history` lists the nights"
+            )
+        if arguments.json:
+            show_json(report.to_json())
+        else:
+            _print(console(arguments), context, report)
+    return 0
+
+
+def show(context: Context, run_date: date, target: Console | None = None) -> None:
+    """Print the table of a night; nothing where no coin was trained on it."""
+    from rich.console import Console
+
+    from huracan_training.night import read_report
+
+    report = read_report(context, run_date)
+    if report is not None:
+        _print(target or Console(highlight=False), context, report)
+
+
+def _print(target: Console, context: Context, report: NightReport) -> None:
+    for part in _render(report, str(context.paths.workspace), target.width):
+        target.print(part)
+
+
+def _render(report: NightReport, workspace: str, width: int) -> list[RenderableType]:
+    from rich.text import Text
+
+    parts: list[RenderableType] = [_table(report, width)]
+    limits = _limits(report)
+    if limits:
+        parts.append(Text(f"Gates: {limits}", style="dim"))
+    for coin in report.coins:
+        if coin.reason:
+            parts.append(Text.assemble((f"{coin.symbol} {coin.state}: ", "yellow"), coin.reason))
+    parts.append(Text(_totals(report), style="bold"))
+    parts.append(
+        Text(f"Artefacts: {workspace}/models/COIN/MODEL · roster: {workspace}/champions/roster.json", style="dim")
+    )
+    return parts
+
+
+def _table(report: NightReport, width: int) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=f"Night of {report.run_date}: out of sample, after costs", box=box.SIMPLE_HEAD, title_justify="left",
+        title_style="bold", pad_edge=False,
+    )  # fmt: skip
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("Coin", no_wrap=True)
+    for heading in ("Sharpe", "Hit rate", "Net PnL", "Drawdown", "Trades"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("Gates")
+    table.add_column("Champion", no_wrap=width >= WIDE)
+    if width >= WIDE:
+        table.add_column("Model", no_wrap=True, style="dim")
+    for coin in report.coins:
+        if coin.metadata:
+            table.add_row(*_cells(coin, report.run_date, wide=width >= WIDE))
+    return table
+
+
+def _cells(coin: CoinReport, run_date: date, *, wide: bool) -> list[RenderableType]:
+    from rich.text import Text
+
+    metrics, gates = coin.metadata["metrics"], {gate["gate"]: gate for gate in coin.metadata["gates"]}
+
+    def number(name: str, form: str) -> Text:
+        value = metrics.get(name)
+        good = gates.get(name, {}).get("passed", True)
+        return Text("–" if value is None else form.format(value), style="" if good else "red")
+
+    cells: list[RenderableType] = [
+        Text(str(coin.rank or "")), Text(coin.symbol, style="bold green" if coin.metadata["passed"] else ""),
+        number("sharpe", "{:.2f}"), number("hit_rate", "{:.1%}"), number("net_pnl", "{:+.1%}"),
+        number("max_drawdown", "{:.1%}"), number("samples", "{:.0f}"), _why(coin.metadata), _champion(coin, run_date),
+    ]  # fmt: skip
+    return [*cells, Text((coin.path or "").rsplit("/", 1)[-1])] if wide else cells
+
+
+def _why(metadata: Mapping[str, Any]) -> RenderableType:
+    """Say which gates failed and on which side of their limit the model lies."""
+    from rich.text import Text
+
+    gates = metadata["gates"]
+    failed = [gate for gate in gates if not gate["passed"]]
+    if not gates:
+        return Text("no gates, so not passed", style="red")
+    if not failed:
+        return Text(f"all {len(gates)} passed", style="green")
+    reasons: dict[str, list[str]] = {}
+    for gate in failed:
+        name, _, side = WORDS.get(gate["gate"], (gate["sentence"], "", ""))
+        word = {"above": "too low", "below": "too high"}.get(side, "")
+        if side and gate["value"] is None:
+            word = "unknown"
+        reasons.setdefault(word, []).append(name)
+    text = "; ".join(f"{', '.join(names)} {word}".strip() for word, names in reasons.items())
+    return Text(f"{len(failed)} of {len(gates)} failed: {text}")
+
+
+def _champion(coin: CoinReport, run_date: date) -> RenderableType:
+    from rich.text import Text
+
+    if coin.champion is None:
+        return Text("no", style="dim")
+    since = coin.champion["since"]
+    if coin.is_champion:
+        return Text("new" if since == run_date.isoformat() else f"since {since}", style="bold green")
+    return Text(f"older, {since}", style="green")
+
+
+def _limits(report: NightReport) -> str:
+    """Write the limits of the gates, as they were that night."""
+    gates: list[Mapping[str, Any]] = next((coin.metadata["gates"] for coin in report.coins if coin.metadata), [])
+    parts = []
+    for gate in gates:
+        name, form, side = WORDS.get(gate["gate"], (gate["gate"], "{:g}", ""))
+        limit = "" if gate["limit"] is None else f" {side} {form.format(gate['limit'])}".replace("  ", " ")
+        parts.append(f"{name}{limit}")
+    return " · ".join(parts)
+
+
+def _totals(report: NightReport) -> str:
+    states = [coin.state for coin in report.coins]
+    passed = sum(bool(coin.metadata.get("passed")) for coin in report.coins)
+    champions = sum(coin.champion is not None for coin in report.coins)
+    line = (
+        f"{len(states)} coins: {states.count('completed')} trained, {states.count('failed')} failed, "
+        f"{states.count('skipped')} skipped · {passed} passed all gates · {champions} with a champion"
+    )
+    minutes = report.summary.get("wall_minutes")
+    return f"{line} · trained in {minutes:.1f} min" if minutes else line

@@ -1,0 +1,179 @@
+"""The job ``roster``: champions, the roster that a trading process reads, and the summary of the night."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from huracan.context import Context
+from huracan.paths import CHECKSUM_FILE, sha256_of, write_checksums, write_json
+from huracan.store import ItemState
+from huracan.types import JobResult, Outcome
+from huracan_training.folders import read_json, trusted_metadata
+from huracan_training.job import JOB
+from huracan_training.settings import ChampionSettings, RosterSettings, TrainingSettings
+from huracan_training.summary import write_summary
+
+__all__ = ["Trained", "choose_champion", "rank", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model of tonight: its folder below the workspace, its metadata and its costs."""
+
+    symbol: str
+    folder: str
+    metadata: Mapping[str, Any]
+    costs: Mapping[str, Any]
+
+
+def run(context: Context) -> JobResult:
+    """Choose a champion for each coin trained on this run date, rank them all, and sum the night up."""
+    run_date = context.current_run.run_date
+    items = context.store.ledger.items(JOB, run_date)
+    if not items:
+        return JobResult(Outcome.NOTHING_TO_DO, "no coin was trained on this run date")
+    settings = context.settings.section(TrainingSettings)
+    trained = [
+        model for symbol, row in sorted(items.items())
+        if row.state is ItemState.COMPLETED and row.path and (model := _load(context, symbol, row.path))
+    ]  # fmt: skip
+    rows, champions = [], 0
+    for model in trained:
+        champion = _settle(context, model, settings.champion)
+        champions += champion is not None
+        rows.append(_row(model, champion))
+        context.progress.step(f"roster {model.symbol}", done=len(rows), total=len(trained), item=model.symbol)
+    ranked = rank(rows, settings.roster)
+    write_json(context.paths.roster, ranked)
+    write_checksums(context.paths.champions, [path.name for path in context.paths.champions.glob("*.json")])
+    write_summary(context, items, {model.symbol: model.metadata for model in trained}, ranked)
+    tradable = sum(row["trade_ok"] for row in ranked)
+    return JobResult(Outcome.DONE, f"{champions} champions, {tradable} of {len(ranked)} coins may be traded")
+
+
+def _load(context: Context, symbol: str, path: str) -> Trained | None:
+    folder = context.paths.workspace / path
+    metadata, costs = trusted_metadata(folder), read_json(folder / "costs.json")
+    if metadata is None or costs is None:
+        context.log.error("%s: %s does not match its checksums; it is left out of the roster", symbol, path)
+        return None
+    return Trained(symbol, path, metadata, costs)
+
+
+def _settle(context: Context, model: Trained, rules: ChampionSettings) -> dict[str, Any] | None:
+    """Write or delete the champion's pointer of a coin, and return what it says."""
+    pointer = context.paths.champion(model.symbol)
+    holder = _holder(context.paths.workspace, pointer)
+    champion = choose_champion(model, holder, context.current_run.run_date, rules)
+    if champion is None:
+        pointer.unlink(missing_ok=True)
+        return None
+    listing = context.paths.workspace / champion["model_path"] / CHECKSUM_FILE
+    champion = {**champion, "sha256": sha256_of(listing)}
+    write_json(pointer, champion)
+    return champion
+
+
+def _holder(workspace: Path, pointer: Path) -> dict[str, Any] | None:
+    """Return the champion so far, None where there is none or its folder is gone or was changed."""
+    champion = read_json(pointer)
+    if champion is None:
+        return None
+    folder = workspace / str(champion.get("model_path", ""))
+    if trusted_metadata(folder) is None or sha256_of(folder / CHECKSUM_FILE) != champion.get("sha256"):
+        return None
+    return champion
+
+
+def choose_champion(
+    model: Trained, holder: Mapping[str, Any] | None, today: date, rules: ChampionSettings
+) -> dict[str, Any] | None:
+    """Return who is champion of this coin from now on, or None.
+
+    A model that passed all gates takes an empty place, and that of a champion whose Sharpe ratio it beats (each on its
+    own out-of-sample rows, after costs) or whose measures are older than ``rules.max_age_days``. A champion that is
+    not beaten stays, unless it is that old. One measured after ``today`` (a past night is run again) is not known yet.
+    """
+    if holder is not None:
+        age = (today - date.fromisoformat(holder["as_of"][:10])).days
+        if not 0 <= age <= rules.max_age_days or holder["model_path"] == model.folder:
+            holder = None
+    metadata = model.metadata
+    if not metadata["passed"]:
+        return dict(holder) if holder else None
+    if holder is not None and metadata["metrics"]["sharpe"] <= holder["metrics"]["sharpe"] + rules.min_sharpe_gain:
+        return dict(holder)
+    return {
+        "schema": 1,
+        "symbol": model.symbol,
+        "model_path": model.folder,
+        "model_id": metadata["id"],
+        "since": today.isoformat(),
+        "as_of": metadata["as_of"],
+        "trainer": metadata["trainer"],
+        "threshold": metadata["threshold"],
+        "horizon_bars": metadata["horizon_bars"],
+        "timeframe": metadata["timeframe"],
+        "metrics": dict(metadata["metrics"]),
+    }
+
+
+def _row(model: Trained, champion: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Describe what may be traded: the champion where there is one, else tonight's model, which may not."""
+    shown = champion or {"model_path": model.folder, **model.metadata}
+    metrics = shown["metrics"]
+    return {
+        "symbol": model.symbol,
+        "model_path": shown["model_path"],
+        "trade_ok": champion is not None,
+        "champion_since": champion["since"] if champion else None,
+        "as_of": shown["as_of"],
+        "spread_bps": 2 * model.costs["half_spread_bps"],
+        "fee_bps": model.costs["fee_bps"],
+        "avg_slip_bps": model.costs["slippage_bps"],
+        "round_trip_bps": model.costs["round_trip_bps"],
+        "quote_volume_24h": model.costs["quote_volume_24h"],
+        "last_7d_net_bps": metrics["last_7d_net_bps"],
+        "sharpe": metrics["sharpe"],
+        "hit_rate": metrics["hit_rate"],
+        "net_pnl": metrics["net_pnl"],
+        "max_drawdown": metrics["max_drawdown"],
+        "samples": metrics["samples"],
+    }
+
+
+def rank(rows: Sequence[Mapping[str, Any]], weights: RosterSettings) -> list[dict[str, Any]]:
+    """Return the rows sorted by rank: those that may be traded first, then by score, then by name.
+
+    The score is the weighted mean of three places among tonight's coins, each from 0 (last) to 1 (first): quote
+    volume, low round-trip costs, net result of the last 7 days. Places, not values, so that one extreme coin does not
+    decide the order of the others.
+    """
+    liquidity = _places([row["quote_volume_24h"] for row in rows])
+    cost = _places([-row["round_trip_bps"] for row in rows])
+    edge = _places([row["last_7d_net_bps"] for row in rows])
+    total = (weights.liquidity + weights.cost + weights.edge) or 1.0
+    scored = [
+        {**row, "score": round((weights.liquidity * a + weights.cost * b + weights.edge * c) / total, 6)}
+        for row, a, b, c in zip(rows, liquidity, cost, edge, strict=True)
+    ]
+    scored.sort(key=lambda row: (not row["trade_ok"], -row["score"], row["symbol"]))
+    return [{**row, "rank": place} for place, row in enumerate(scored, start=1)]
+
+
+def _places(values: Sequence[float | None]) -> list[float]:
+    """Return each value's place from 0 to 1, equal values sharing theirs; what is unknown counts as last."""
+    known = sorted(float("-inf") if value is None else value for value in values)
+    if len(known) < 2:
+        return [1.0] * len(known)
+    span = len(known) - 1
+    result = []
+    for value in values:
+        mine = float("-inf") if value is None else value
+        below, equal = sum(each < mine for each in known), sum(each == mine for each in known)
+        result.append((below + (equal - 1) / 2) / span)
+    return result

@@ -1,0 +1,71 @@
+"""A worker process: ``python -m huracan_training.worker SOCKET PARENT``. It trains the coins it is handed, one by one.
+
+Messages are JSON over the socket. The first says which plugins to ask; each further one is a coin. The answer is
+``{"step": text}`` for each finished step, then ``{"answer": ...}`` or ``{"error": line, "permanent": bool,
+"details": traceback}``. The process ends when the socket closes, and the kernel kills it when its parent dies.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from typing import Any, Never
+
+from huracan.errors import HuracanError, TryAgainError
+from huracan.plugin.manager import Plugins
+from huracan.run.parent import die_with_parent
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until the parent closes the socket."""
+    descriptor, parent = (int(each) for each in arguments)
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what ends
+    with Connection(descriptor) as connection:
+        try:
+            greeting = json.loads(connection.recv_bytes())
+            sys.path[:] = greeting["path"]
+            _serve(connection, Plugins(only=greeting["plugins"], prefer=greeting["prefer"]))
+        except (EOFError, ConnectionError):
+            return 0  # the parent needs no more of this worker
+
+
+def _serve(connection: Connection, plugins: Plugins) -> Never:
+    from huracan_training.coin import CoinTask, train_coin
+
+    def say(message: Mapping[str, Any]) -> None:
+        connection.send_bytes(json.dumps(message).encode())
+
+    sets, trainers = plugins.features(), plugins.trainers()
+    while True:
+        task = CoinTask.from_json(json.loads(connection.recv_bytes()))
+        try:
+            answer = train_coin(task, sets, trainers, lambda text: say({"step": text}))
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a trainer or feature raises costs its coin alone
+            say(_explained(error))
+        else:
+            say({"answer": answer})
+
+
+def _explained(error: Exception) -> dict[str, Any]:
+    from huracan_training.errors import CoinSkippedError
+
+    if isinstance(error, CoinSkippedError):
+        return {"answer": {"skipped": str(error)}}
+    known = isinstance(error, HuracanError)
+    line = str(error) if known else f"{type(error).__name__}: {error}"
+    permanent = known and not isinstance(error, TryAgainError)
+    details = "" if known else "".join(traceback.format_exception(error))
+    return {"error": " ".join(line.split()), "permanent": permanent, "details": details}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
