@@ -19,10 +19,14 @@ PAGE_ROWS = 5000
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Closed candles in order of time, without duplicates, on the grid of ``length`` milliseconds."""
+    """Closed candles in order of time, without duplicates, on the grid of ``length`` milliseconds.
+
+    ``dropped`` counts identical duplicates that their file held.
+    """
 
     candles: Candles
     length: int
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,8 @@ def _as_of(table: pl.DataFrame, now: int) -> Bars | None:
     for name in COLUMNS[1:]:
         columns[name] = to_numbers(selected[name])
     _refuse_impossible(columns, rows, table)
-    return Bars(Candles.from_columns(_without_duplicates(columns)), length)
+    candles = Candles.from_columns(_without_duplicates(columns))
+    return Bars(candles, length, dropped=times.size - len(candles))
 
 
 def _shown(table: pl.DataFrame, row: int, column: str = "timestamp") -> str:

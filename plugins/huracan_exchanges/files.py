@@ -107,6 +107,8 @@ class FilesExchange:
                     continue
                 if bars is not None:
                     seen[symbol] = self._judge(symbol, bars)
+                    if bars.dropped:
+                        self._log.warning("%s: dropped %d row(s) that repeat another one", path.name, bars.dropped)
             self._seen = _mark_leveraged(seen)
         return self._seen
 
@@ -178,7 +180,8 @@ def _list_folder(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
     files: dict[str, Path] = {}
     refused: dict[str, str] = {}
     for entry in entries:
-        if entry.name.startswith(".") or not entry.name.lower().endswith(SUFFIXES):
+        hidden = entry.name.startswith(".") and not entry.name.startswith("..")
+        if hidden or not entry.name.lower().endswith(SUFFIXES):
             continue
         problem = _refusal(entry)
         symbol = entry.name.rpartition(".")[0]
