@@ -1,0 +1,11 @@
+"""Runs migrations on the connection that the store opened."""
+
+from alembic import context
+
+from huracan.store.tables import Base
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection, target_metadata=Base.metadata, render_as_batch=connection.dialect.name == "sqlite"
+)
+context.run_migrations()

@@ -1,0 +1,125 @@
+"""The tables, as SQLAlchemy 2 typed models. They stay inside this package; others see the dataclasses of ``rows``."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, DateTime, Dialect, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = ["Base", "EventTable", "ItemTable", "JobTable", "RunTable", "UniverseDecisionTable", "UniverseSelectionTable"]
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, kept in UTC on every database; a naive one is a bug of the caller."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        instant = value.astimezone(UTC)
+        return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant, dict[str, Any]: JSON, list[Any]: JSON}
+
+
+class RunTable(Base):
+    __tablename__ = "runs"
+    __table_args__ = (UniqueConstraint("pipeline", "run_date", "generation"),)
+
+    run_id: Mapped[str] = mapped_column(String(120), primary_key=True)
+    pipeline: Mapped[str] = mapped_column(String(80))
+    run_date: Mapped[date] = mapped_column(index=True)
+    generation: Mapped[int]
+    as_of: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(20))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    summary: Mapped[str] = mapped_column(Text, default="")
+
+
+class JobTable(Base):
+    __tablename__ = "job_runs"
+
+    job: Mapped[str] = mapped_column(String(80), primary_key=True)
+    run_date: Mapped[date] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(String(120))
+    state: Mapped[str] = mapped_column(String(20))
+    attempts: Mapped[int]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    seconds: Mapped[float | None]
+    exit_code: Mapped[int | None]
+    summary: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+
+
+class ItemTable(Base):
+    __tablename__ = "run_items"
+
+    job: Mapped[str] = mapped_column(String(80), primary_key=True)
+    run_date: Mapped[date] = mapped_column(primary_key=True)
+    item: Mapped[str] = mapped_column(String(120), primary_key=True)
+    state: Mapped[str] = mapped_column(String(20))
+    attempts: Mapped[int]
+    seconds: Mapped[float | None]
+    path: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Text)
+    metrics: Mapped[dict[str, Any]]
+
+
+class UniverseSelectionTable(Base):
+    __tablename__ = "universe_selections"
+
+    run_date: Mapped[date] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(String(120))
+    as_of: Mapped[datetime] = mapped_column(index=True)
+    exchange: Mapped[str] = mapped_column(String(80))
+    criteria: Mapped[dict[str, Any]]
+
+
+class UniverseDecisionTable(Base):
+    __tablename__ = "universe_decisions"
+
+    run_date: Mapped[date] = mapped_column(primary_key=True)
+    symbol: Mapped[str] = mapped_column(String(80), primary_key=True)
+    selected: Mapped[bool]
+    rank: Mapped[int | None]
+    score: Mapped[float | None]
+    reasons: Mapped[list[Any]]
+    facts: Mapped[dict[str, Any]]
+
+
+class EventTable(Base):
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_severity_id", "severity", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    time: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(80))
+    severity: Mapped[int]
+    title: Mapped[str] = mapped_column(Text)
+    fields: Mapped[dict[str, Any]]
+    run_id: Mapped[str | None] = mapped_column(String(120))
+    job: Mapped[str | None] = mapped_column(String(80))
+    symbol: Mapped[str | None] = mapped_column(String(80))
