@@ -63,6 +63,7 @@ def merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], dict[str, Origin]]:
             if isinstance(value, Mapping):
                 if not isinstance(target.get(key), dict):
                     target[key] = {}
+                    origins.pop(dotted, None)
                 lay(target[key], value, layer, f"{dotted}.")
             elif value is not None or key not in target:
                 target[key] = value
@@ -181,7 +182,7 @@ def _decode(values: Mapping[str, Any], places: Mapping[str, str], prefix: str) -
             try:
                 result[key] = json.loads(value)
             except ValueError:
-                raise SettingsError(f"{places.get(dotted, dotted)}: starts like JSON but is none") from None
+                raise SettingsError(f"environment {places.get(dotted, dotted)}: starts like JSON but is none") from None
         else:
             result[key] = value
     return result
