@@ -13,18 +13,19 @@ from huracan.paths import CHECKSUM_FILE, Paths, verify_checksums
 __all__ = ["folder_for", "read_json", "trusted_metadata"]
 
 
-def folder_for(paths: Paths, symbol: str, stamp: datetime, run_id: str) -> tuple[Path, dict[str, Any] | None]:
-    """Return the folder for a model of this run, and its metadata where the run had completed it before it was killed.
+def folder_for(paths: Paths, symbol: str, stamp: datetime, begun_by: str | None) -> tuple[Path, dict[str, Any] | None]:
+    """Return the folder for a model, and its metadata where it is complete already.
 
-    The folder is named by the run's instant. A complete one of another run (this one is forced) is left alone and the
-    next free second is taken; an incomplete or damaged one is what a killed attempt left, and is used again.
+    The folder is named by the run's instant. An incomplete one is what a killed attempt left, and is used again. A
+    complete one of the run ``begun_by``, which had begun this coin and was killed before it could tell the ledger, is
+    taken as it is; any other complete one (this run is forced) is left alone for the next free second.
     """
     while True:
         folder = paths.model_folder(symbol, stamp)
         if not (folder / CHECKSUM_FILE).exists():
             return folder, None
-        metadata = trusted_metadata(folder)
-        if metadata is not None and metadata.get("run_id") == run_id:
+        metadata = trusted_metadata(folder) if begun_by else None
+        if metadata is not None and metadata.get("run_id") == begun_by:
             return folder, metadata
         stamp += timedelta(seconds=1)
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from huracan.market.costs import estimate_costs
+
 from huracan.clock import milliseconds
 from huracan.context import Context
 from huracan.errors import DataError, UsageError
-from huracan.market.costs import estimate_costs
 from huracan.paths import safe_symbol
 from huracan_training.coin import CoinTask, Source
 from huracan_training.settings import TrainingSettings

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from huracan.context import Context
+from huracan.errors import UsageError
 from huracan.plugin.status import PluginStatus
 from huracan.run.status import write_status
 from huracan.store import ItemState
@@ -32,6 +33,9 @@ def run(context: Context) -> JobResult:
     Raises DataError where the universe or the candles of this run date are missing.
     """
     settings = context.settings.section(TrainingSettings)
+    if settings.trainer not in (offered := context.plugins.trainers()):
+        known = ", ".join(sorted(offered)) or "none"
+        raise UsageError(f"training.trainer: no enabled plugin offers {settings.trainer!r}; offered are: {known}")
     night = read_night(context)
     training = _Training(context, night)
     tasks = training.prepare()
@@ -91,21 +95,19 @@ class _Training:
                     self._states[ItemState.COMPLETED] += 1
                     continue
                 self._context.log.warning("%s: its model folder is damaged; training it again", coin.symbol)
-            self._prepare_coin(coin, begun=row is not None)
+            self._prepare_coin(coin, begun=row is not None and row.state is ItemState.RUNNING)
         return list(self._tasks.values())
 
     def _prepare_coin(self, coin: Coin, *, begun: bool) -> None:
         if coin.no_candles:
-            self._context.store.ledger.begin_item(JOB, self._run.run_date, coin.symbol)
             self._skip(coin.symbol, coin.no_candles, 0.0)
             return
-        folder, metadata = folder_for(self._context.paths, coin.symbol, self._context.clock.now(), self._run.run_id)
+        begun_by = self._run.run_id if begun else None
+        folder, metadata = folder_for(self._context.paths, coin.symbol, self._context.clock.now(), begun_by)
         if metadata is None:
             self._tasks[coin.symbol] = task_for(self._context, self._night, coin, folder)
-            return
-        if not begun:
-            self._context.store.ledger.begin_item(JOB, self._run.run_date, coin.symbol)
-        self._record(coin.symbol, folder, metadata, float(metadata["seconds"]))
+        else:
+            self._record(coin.symbol, folder, metadata, float(metadata["seconds"]))
 
     def note(self, happened: Started | Stepped | Ended) -> None:
         """Put what a worker did into ledger, progress and events."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from huracan.context import Context
 from huracan.market.candles import Candles
+from huracan.market.files import write_candles
+from huracan.paths import Paths, write_json
 from huracan.types import FeatureInput, FeatureSet
 
 HOUR = 3_600_000
@@ -46,7 +54,7 @@ def planted() -> Callable[[int, int], tuple[Candles, FeatureSet]]:
     """A walk that drifts up for ten bars after a signal which the feature ``hint`` shows, among ``noise_0..3``."""
 
     def make(rows: int, seed: int) -> tuple[Candles, FeatureSet]:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(1000 + seed)
         hint = np.repeat(rng.normal(size=rows // 10 + 1), 10)[:rows]
         drift = np.zeros(rows)
         drift[1:] = 0.004 * hint[:-1]
@@ -68,3 +76,84 @@ def hinted(hint: np.ndarray, seed: int) -> FeatureSet:
         return {"hint": hint[rows]} | {f"noise_{i}": noise[i][rows] for i in range(4)}
 
     return FeatureSet("hinted", 1, ("hint", "noise_0", "noise_1", "noise_2", "noise_3"), 20, compute)
+
+
+@dataclass(frozen=True)
+class Coins:
+    """A workspace as the jobs before left it, and the plugins of a night: ours, and features made by hand."""
+
+    make: Callable[..., Context]
+    as_of: datetime
+
+    def context(self, **training: Any) -> Context:
+        return self.make({"training": SMALL | training}, as_of=self.as_of, job="train", plugins=PLUGINS)
+
+
+PLUGINS = ("training", "training-test-kit")
+SMALL: dict[str, Any] = {
+    "folds": 2, "search_candidates": 2, "min_train_rows": 200, "retry_delay": 0.01, "workers": 1, "order_quote": 1.0,
+}  # fmt: skip
+ROWS = 1800
+
+
+@pytest.fixture(scope="session")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installed distribution with a plugin of a stranger: features, and trainers that misbehave."""
+    folder = tmp_path_factory.mktemp("kit")
+    shutil.copy(Path(__file__).parent / "kit_plugin.py", folder / "training_test_kit.py")
+    info = folder / "training_test_kit-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: training-test-kit\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[huracan]\ntraining-test-kit = training_test_kit\n")
+    return folder
+
+
+@pytest.fixture
+def coins(
+    kit: Path, workspace: Path, make_context: Callable[..., Context], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Coins]:
+    """Write candles, ``candles.json`` and ``universe.json``; coins named ``EDGE...`` follow the hint, others do not."""
+    monkeypatch.syspath_prepend(str(kit))
+
+    def make(*symbols: str, rows: int = ROWS, later: int = 0, failed: Sequence[str] = ()) -> Coins:
+        as_of = datetime.fromtimestamp((START + rows * HOUR) / 1000, UTC)
+        fill(Paths(workspace), symbols, rows, later, failed, as_of)
+        return Coins(make_context, as_of)
+
+    return make
+
+
+def fill(paths: Paths, symbols: Sequence[str], rows: int, later: int, failed: Sequence[str], as_of: datetime) -> None:
+    selected, reports = [], {}
+    for rank, symbol in enumerate(symbols, start=1):
+        hint = np.repeat(np.random.default_rng(1000 + rank).normal(size=(rows + later) // 10 + 1), 10)[: rows + later]
+        drift = np.zeros(rows + later)
+        drift[1:] = 0.005 * hint[:-1] if symbol.startswith("EDGE") else 0.0
+        candles = walk(rows + later, rank, drift)
+        columns = candles.columns() | {"volume": 100 + 10 * hint}  # what the feature of the kit shows
+        if symbol not in failed:
+            write_candles(paths.candle_file(symbol), Candles.from_columns(columns), {"huracan.timeframe": "1h"})
+        selected.append(
+            {
+                "rank": rank, "symbol": symbol, "base": symbol.split("-")[0], "quote": "USDT", "kind": "spot",
+                "score": 1.0, "quote_volume_24h": 1e9 / rank, "spread_bps": 2.0, "spread_source": "estimate",
+                "age_days": 400.0, "active_share": 1.0, "daily_volatility": 0.05, "taker_fee_bps": 5.0,
+                "maker_fee_bps": 5.0, "fee_source": "default",
+            }
+        )  # fmt: skip
+        reports[symbol] = {
+            "state": "failed" if symbol in failed else "ok", "file": paths.relative(paths.candle_file(symbol)),
+            "rows": rows, "first": None, "last": None, "fetched_rows": rows, "usable_since": START,
+            "usable_rows": rows, "breaks": [], "gaps": [], "problems": ["the file is empty"] if symbol in failed else [],
+        }  # fmt: skip
+    head = {"schema": 1, "run_date": as_of.date().isoformat(), "as_of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}"}
+    universe = {
+        **head, "exchange": "files", "criteria": {}, "symbols": list(symbols), "selected": selected, "dropped": [],
+        "problems": [],
+    }  # fmt: skip
+    candle_report = {
+        **head, "timeframe": "1h", "days": 50, "references": [s for s in symbols if s.startswith(("BTC-", "ETH-"))],
+        "symbols": reports, "quarantined": [],
+    }  # fmt: skip
+    write_json(paths.universe_file(as_of.date()), universe)
+    write_json(paths.candle_report(as_of.date()), candle_report)

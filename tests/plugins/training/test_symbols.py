@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from huracan.errors import UsageError
+from huracan_training.inputs import choose_symbols
+
+UNIVERSE = ["BTC-USDT", "ETH-USDT", "SOL-USDT", "ADA-USDT"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("", UNIVERSE),
+        ("top2", UNIVERSE[:2]),
+        ("TOP99", UNIVERSE),
+        ("ada-usdt, BTC-USDT,", ["BTC-USDT", "ADA-USDT"]),
+        ("coins.csv", ["ETH-USDT", "SOL-USDT"]),
+        ("plain.csv", ["ETH-USDT"]),
+    ],
+)
+def test_coins_are_chosen_by_number_list_or_file(tmp_path: Path, wanted: str, expected: list[str]) -> None:
+    (tmp_path / "coins.csv").write_text("\ufeffSymbol,note\nSOL-USDT,x\n\nETH-USDT,y\n")
+    (tmp_path / "plain.csv").write_text("ETH-USDT\n")
+    assert choose_symbols(wanted, UNIVERSE, tmp_path) == expected
+
+
+def test_a_coin_that_is_not_in_the_universe_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"training\.symbols: DOGE-USDT is not in tonight's universe"):
+        choose_symbols("DOGE-USDT,BTC-USDT", UNIVERSE, tmp_path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none\.csv cannot be read"):
+        choose_symbols("none.csv", UNIVERSE, tmp_path)
