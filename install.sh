@@ -176,11 +176,11 @@ demo() {
   [[ -e "$folder/settings.yaml" ]] || write_demo_settings "$folder/settings.yaml"
   "$python" -m huracan -c "$folder/settings.yaml" run nightly || code=$?
   if ((code == 4)); then
-    # Nothing to do: today's night is done already, and its result has been shown again.
-    say "today's night was played already; add --force to play it again:"
-    say "  $(printf '%q' "$python") -m huracan -c $(printf '%q' "$folder/settings.yaml") run nightly --force"
+    # Nothing to do: today's night was played already. Show what came of it.
+    "$python" -m huracan -c "$folder/settings.yaml" results
     code=0
   fi
+  say "look around with: $(printf '%q' "$venv/bin/huracan") -c $(printf '%q' "$folder/settings.yaml") status"
   return "$code"
 }
 

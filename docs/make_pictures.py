@@ -1,7 +1,6 @@
 """Makes the pictures in docs/images from what the commands really print about a workspace.
 
-``python docs/make_pictures.py demo/settings.yaml`` after a night was played there: ``run nightly`` then finds nothing to
-do and shows its result again.
+Run ``python docs/make_pictures.py demo/settings.yaml`` after a night was played there.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from huracan.cli import common
 from huracan.cli.main import main as huracan
 
 IMAGES = Path(__file__).resolve().parent / "images"
-PICTURES = {"night": ["run", "nightly"], "status": ["status"], "doctor": ["doctor"], "plugins": ["plugins"]}
+PICTURES = {"night": ["results"], "status": ["status"], "doctor": ["doctor"], "plugins": ["plugins"]}
 WIDTH = 150
 
 # Without the web font: the picture must look the same for readers who are offline.

@@ -11,7 +11,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def hooks_page(plugins: Plugins) -> str:
     return "\n".join(parts)
 
 
-def hooks() -> list[tuple[str, object]]:
+def hooks() -> list[tuple[str, Callable[..., object]]]:
     """Return the hooks of spec.py in their order."""
     return [(name, function) for name, function in vars(spec).items() if name.startswith("huracan_")]
 
@@ -177,7 +177,7 @@ def _options(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]
                 yield f"| `{before}{name}` | {helps.get(name) or below.description or ''} |\n"
                 yield from _options(below, f"{before}{name} ")
         elif action.dest not in COMMON and action.help != argparse.SUPPRESS:
-            name = ", ".join(action.option_strings) or action.metavar or action.dest
+            name = ", ".join(action.option_strings) or str(action.metavar or action.dest)
             choices = "\\|".join(map(str, action.choices)) if action.choices else ""
             value = choices if not action.option_strings and choices else name
             takes = (

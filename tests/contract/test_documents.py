@@ -73,7 +73,7 @@ def test_the_sample_without_its_comment_marks_gives_the_defaults(repository: Pat
     found = _uncommented_sections((repository / "etc" / "settings.yaml").read_text("utf-8"))
     plugins = render.bundled()
     assert set(found) == {*CORE_SECTIONS, *CHOICE_SECTIONS, *plugins.settings()}
-    values = {}
+    values: dict[str, object] = {}
     for name, groups in found.items():
         if name not in CHOICE_SECTIONS:
             (group,) = groups

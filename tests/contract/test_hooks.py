@@ -161,9 +161,15 @@ def test_the_stranger_implements_every_hook_and_stands_well(stranger: EntryPoint
 
 
 def test_asking_everything_asks_every_hook(stranger: EntryPoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    plugins, asked = Plugins([stranger]), []
+    asked: list[str] = []
     whole = Plugins._ask
-    monkeypatch.setattr(Plugins, "_ask", lambda self, hook, *rest: (asked.append(hook), whole(self, hook, *rest))[1])
+
+    def watched(self: Plugins, hook: str, kind: str, of: type) -> object:
+        asked.append(hook)
+        return whole(self, hook, kind, of)
+
+    plugins = Plugins([stranger])
+    monkeypatch.setattr(Plugins, "_ask", watched)
     plugins.ask_everything()
     assert sorted(asked) == HOOKS
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from huracan.cli.common import console, json_option, open_context, show_json
 
 if TYPE_CHECKING:
     from huracan.store import RunRow
 
-__all__ = ["configure", "run", "run_as_json"]
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the last runs of the ledger."""
+    from huracan.run.status import run_as_json
+
     context = open_context(arguments, require_good_settings=False, create=False)
     with context.store as store:
         rows = store.ledger.runs(limit=arguments.limit)
@@ -30,21 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_table(arguments, rows)
     return 0
-
-
-def run_as_json(row: RunRow) -> dict[str, Any]:
-    """Return a run as JSON values; times are ISO, UTC."""
-    return {
-        "run_id": row.run_id,
-        "pipeline": row.pipeline,
-        "run_date": row.run_date.isoformat(),
-        "generation": row.generation,
-        "as_of": row.as_of.isoformat(),
-        "state": str(row.state),
-        "started_at": row.started_at.isoformat(),
-        "ended_at": row.ended_at.isoformat() if row.ended_at else None,
-        "summary": row.summary,
-    }
 
 
 def _print_table(arguments: argparse.Namespace, rows: Sequence[RunRow]) -> None:

@@ -44,6 +44,8 @@ def _in_order(context: Context) -> list[Job]:
 
 
 def _as_json(job: Job, starts: str | None, last: JobRow | None) -> dict[str, Any]:
+    from huracan.run.status import job_as_json
+
     return {
         "name": job.name,
         "pipeline": job.pipeline,
@@ -55,22 +57,7 @@ def _as_json(job: Job, starts: str | None, last: JobRow | None) -> dict[str, Any
         "retries": job.retries,
         "retry_delay": job.retry_delay,
         "always": job.always,
-        "last": None if last is None else _last_as_json(last),
-    }
-
-
-def _last_as_json(row: JobRow) -> dict[str, Any]:
-    return {
-        "run_id": row.run_id,
-        "run_date": row.run_date.isoformat(),
-        "state": str(row.state),
-        "attempts": row.attempts,
-        "started_at": row.started_at.isoformat(),
-        "ended_at": row.ended_at.isoformat() if row.ended_at else None,
-        "seconds": row.seconds,
-        "exit_code": row.exit_code,
-        "summary": row.summary,
-        "error": row.error or None,
+        "last": None if last is None else {**job_as_json(last), "run_date": last.run_date.isoformat()},
     }
 
 

@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from huracan.config import CHOICE_SECTIONS, CoreSettings, Settings
+from huracan.config import CoreSettings, Settings
 
 if TYPE_CHECKING:
     from huracan.plugin.manager import Plugins
@@ -74,10 +74,16 @@ def sections(plugins: Plugins) -> Iterator[tuple[str, str, list[SettingText]]]:
     for name, section in declared.items():
         group = SettingText(name, "group", {}, _first_line(section.model), group=True)
         yield name, declared.owners[name], [group, *describe(section.model, f"{name}.")]
-    for title, offers in zip(CHOICE_SECTIONS, (plugins.exchanges(), plugins.remotes()), strict=True):
-        for name, offer in sorted(offers.items()):
-            group = SettingText(title, "group", {}, _first_line(offer.settings), group=True)
-            yield title, offers.owners[name], [group, *describe(offer.settings, f"{title}.")]
+    exchanges, remotes = plugins.exchanges(), plugins.remotes()
+    for name in sorted(exchanges):
+        yield "exchange", exchanges.owners[name], _choice("exchange", exchanges[name].settings)
+    for name in sorted(remotes):
+        yield "remote", remotes.owners[name], _choice("remote", remotes[name].settings)
+
+
+def _choice(title: str, model: type[BaseModel]) -> list[SettingText]:
+    group = SettingText(title, "group", {}, _first_line(model), group=True)
+    return [group, *describe(model, f"{title}.")]
 
 
 def describe(model: type[BaseModel], prefix: str) -> list[SettingText]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
-from huracan.cli.history import run_as_json
 
 if TYPE_CHECKING:
     from huracan.context import Context
@@ -144,13 +143,15 @@ def _failures(context: Context, pipelines: list[Pipeline]) -> list[str]:
 
 
 def _as_json(standing: Standing) -> dict[str, Any]:
+    from huracan.run.status import run_as_json
+
     return {
         "workspace": str(standing.workspace),
         "pipelines": [
             {
                 "name": pipeline.name,
                 "last": run_as_json(pipeline.last) if pipeline.last else None,
-                "next_due": pipeline.next_due.isoformat() if pipeline.next_due else None,
+                "next_due": f"{pipeline.next_due:%Y-%m-%dT%H:%M:%SZ}" if pipeline.next_due else None,
             }
             for pipeline in standing.pipelines
         ],

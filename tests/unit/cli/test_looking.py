@@ -34,16 +34,18 @@ def night(make_context: Callable[..., Context], tmp_path: Path, settings_file: P
         ledger.begin_item("train", RUN_DATE, item)
         ledger.end_item("train", RUN_DATE, item, state, 3.0, error=error)
     later = START + timedelta(seconds=75)
-    ledger.end_job(run.run_id, "train", RunState.PARTLY_FAILED, later, 3, "1 of 2 coins trained", "", 75.0)
+    ledger.end_job(
+        run.run_id, "train", RunState.PARTLY_FAILED, later, exit_code=3, summary="1 of 2 coins trained", seconds=75.0
+    )
     ledger.end_run(run.run_id, RunState.PARTLY_FAILED, "1 of 2 coins trained", later)
     return context
 
 
 @pytest.mark.parametrize("command", LOOKING)
 def test_looking_creates_nothing(command: str, huracan: Run, settings_file: Path) -> None:
-    for form in ([], ["--json"]):
-        done = huracan("-c", str(settings_file), command, *form)
-        assert done.returncode in (0, 3), done.stderr
+    assert huracan("-c", str(settings_file), command).returncode in (0, 3)
+    done = huracan("-c", str(settings_file), command, "--json")
+    assert done.returncode in (0, 3), done.stderr
     json.loads(done.stdout)
     assert sorted(path.name for path in settings_file.parent.iterdir()) == ["settings.yaml"]
 
@@ -72,7 +74,7 @@ def test_history_lists_runs_newest_first(huracan: Run, settings_file: Path, nigh
     runs = json.loads(done.stdout)["runs"]
     assert [entry["run_date"] for entry in runs] == ["2024-01-04", "2024-01-03"]
     assert runs[1]["state"] == "partly-failed"
-    assert runs[1]["started_at"] == "2024-01-03T02:00:00+00:00"
+    assert runs[1]["started_at"] == "2024-01-03T02:00:00Z"
     assert len(json.loads(huracan("-c", str(settings_file), "history", "--limit", "1", "--json").stdout)["runs"]) == 1
     table = huracan("-c", str(settings_file), "history").stdout
     assert "2024-01-03 02:00Z" in table
@@ -91,7 +93,7 @@ def test_status_names_what_failed_and_what_is_next(huracan: Run, settings_file: 
     shown = json.loads(huracan("-c", str(settings_file), "status", "--json").stdout)
     nightly = next(pipeline for pipeline in shown["pipelines"] if pipeline["name"] == "nightly")
     assert nightly["last"]["state"] == "partly-failed"
-    assert nightly["next_due"].endswith("T02:00:00+00:00")
+    assert nightly["next_due"].endswith("T02:00:00Z")
     assert datetime.fromisoformat(nightly["next_due"]) > datetime.now(UTC)
     assert (shown["champions"], shown["tradable"]) == (1, 1)
     assert "2024-01-03 train ADA-USDT: only 12 rows" in shown["problems"]

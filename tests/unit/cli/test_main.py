@@ -14,6 +14,7 @@ from huracan.cli import commands
 from huracan.cli.failures import guarded
 from huracan.cli.help import EXIT_CODES
 from huracan.errors import ExitCode, LockedError, StopRequested, TryAgainError
+from huracan.types import Command
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -49,7 +50,7 @@ def test_every_exit_code_has_a_meaning() -> None:
 
 
 @pytest.mark.parametrize("command", commands.BUILT_IN, ids=lambda command: command.name)
-def test_every_command_explains_itself(huracan: Run, command: commands.Command) -> None:
+def test_every_command_explains_itself(huracan: Run, command: Command) -> None:
     done = huracan(command.name, "--help")
     assert done.returncode == 0
     assert f"usage: huracan {command.name}" in done.stdout

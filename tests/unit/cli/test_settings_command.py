@@ -103,11 +103,12 @@ def test_every_source_is_named_and_no_secret_is_shown(
         "HURACAN_LOGGING__FILE_COUNT": "3",
         "PYTHONPATH": stranger_path,
     }
-    for form in ([], ["--json"]):
-        done = huracan("-c", str(settings_file), "settings", "show", *form, **environment)
-        assert done.returncode == 0, done.stderr
-        assert "geheim" not in done.stdout + done.stderr
-        assert "t0ken" not in done.stdout + done.stderr
+    table = huracan("-c", str(settings_file), "settings", "show", **environment)
+    done = huracan("-c", str(settings_file), "settings", "show", "--json", **environment)
+    for output in (table, done):
+        assert output.returncode == 0, output.stderr
+        assert "geheim" not in output.stdout + output.stderr
+        assert "t0ken" not in output.stdout + output.stderr
     shown = {entry["name"]: (entry["value"], entry["origin"]) for entry in json.loads(done.stdout)["settings"]}
     assert shown["database"] == (f"postgresql://me:{MASK}@host/db", f"{settings_file}:3")
     assert shown["logging.file_count"] == (3, "environment HURACAN_LOGGING__FILE_COUNT")
