@@ -6,13 +6,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from huracan import logs
 from huracan.app import assemble
 from huracan.clock import FixedClock
 from huracan.context import Context, RunInfo
 from huracan.errors import ExitCode, HuracanError, PluginError, StopRequested, UsageError
-from huracan.logs import mask
 from huracan.run.heartbeat import NotifyProgress
 from huracan.run.interrupts import Interruptible
+from huracan.run.lock import job_lock
 from huracan.run.references import resolve
 from huracan.run.status import write_status
 from huracan.store import RunState
@@ -46,13 +47,18 @@ def run_job(context: Context, name: str, run_id: str, progress: NotifyProgress) 
     (:mod:`huracan.errors`), 1 for a bug, 75 after SIGTERM or SIGINT. Raises UsageError for an unknown job or run.
     """
     job, inside = _enter(context, name, run_id, progress)
-    ledger = context.store.ledger
+    with job_lock(context.paths.state), logs.inside(run=run_id, job=name):
+        return _work_and_record(context, inside, job, progress)
+
+
+def _work_and_record(context: Context, inside: Context, job: Job, progress: NotifyProgress) -> int:
+    ledger, run_id, name = context.store.ledger, inside.current_run.run_id, job.name
     ledger.begin_job(run_id, name, context.clock.now())
     started = time.perf_counter()
     ending = _work(inside, job, progress)
     ledger.end_job(
-        run_id, name, ending.state, context.clock.now(), exit_code=int(ending.code), summary=mask(ending.summary),
-        error=mask(ending.error) or None, seconds=round(time.perf_counter() - started, 3),
+        run_id, name, ending.state, context.clock.now(), exit_code=int(ending.code), summary=logs.mask(ending.summary),
+        error=logs.mask(ending.error), seconds=round(time.perf_counter() - started, 3),
     )  # fmt: skip
     write_status(inside)
     return int(ending.code)
@@ -107,7 +113,7 @@ def _work(context: Context, job: Job, progress: NotifyProgress) -> _Ending:
         return _Ending(RunState.FAILED, ExitCode.BUG, error=f"{type(error).__name__}: {error}")
     for problem in result.problems:
         context.log.warning("job %s: %s", job.name, problem)
-    error = "\n".join(result.problems)
-    if result.outcome is Outcome.FAILED and not error:
-        error = result.summary
-    return _Ending(RunState(result.outcome.value), _CODES[result.outcome], result.summary, error)
+    reason = "\n".join(result.problems)
+    if result.outcome is Outcome.FAILED and not reason:
+        reason = result.summary
+    return _Ending(RunState(result.outcome.value), _CODES[result.outcome], result.summary, reason)

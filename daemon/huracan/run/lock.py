@@ -1,0 +1,63 @@
+"""One run at a time in a workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from huracan.errors import LockedError, SettingsError
+from huracan.paths import write_json
+
+__all__ = ["job_lock", "run_lock"]
+
+_RUN_WAIT = 2.0
+_ORPHAN_WAIT = 15.0
+"""Seconds for the job of a killed run to die: the kernel has told it to, but it may sit in a write."""
+
+
+@contextmanager
+def run_lock(state: Path, what: str, now: datetime) -> Iterator[None]:
+    """Hold the workspace for a run named ``what``. Raises LockedError, naming the process that holds it."""
+    holder = state / "run.json"
+    with _held(state / "run.lock", _RUN_WAIT, lambda: _say(holder)):
+        write_json(holder, {"pid": os.getpid(), "what": what, "since": now.isoformat(timespec="seconds")})
+        with _held(state / "job.lock", _ORPHAN_WAIT, lambda: "a job of a run that was killed has not ended yet"):
+            pass
+        yield
+
+
+@contextmanager
+def job_lock(state: Path) -> Iterator[None]:
+    """Hold what a later run waits for, should this job outlive the run that started it."""
+    with _held(state / "job.lock", _RUN_WAIT, lambda: "another job works in this workspace"):
+        yield
+
+
+@contextmanager
+def _held(path: Path, wait: float, say: Callable[[], str]) -> Iterator[None]:
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=wait)
+    except Timeout:
+        raise LockedError(f"{path.parent.parent}: {say()}; wait for it to end, or stop it") from None
+    except OSError as error:
+        raise SettingsError(f"workspace: {path} cannot be locked: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _say(holder: Path) -> str:
+    try:
+        value = json.loads(holder.read_text("utf-8"))
+        return f"process {int(value['pid'])} holds it (`{value['what']}`, since {value['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process holds it"
