@@ -180,7 +180,7 @@ demo() {
     "$python" -m huracan -c "$folder/settings.yaml" results
     code=0
   fi
-  say "look around with: $(printf '%q' "$venv/bin/huracan") -c $(printf '%q' "$folder/settings.yaml") status"
+  ((code != 0 && code != 3)) || say "look around with: $(printf '%q' "$venv/bin/huracan") -c $(printf '%q' "$folder/settings.yaml") status"
   return "$code"
 }
 
