@@ -1,0 +1,118 @@
+"""The job ``candles``: every selected pair, and the references that its features need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from huracan.clock import milliseconds
+from huracan.context import Context
+from huracan.errors import DataError
+from huracan.market.candles import timeframe_ms
+from huracan.market.checks import find_breaks, find_gaps, last_segment_start, scaled_jump_ratio
+from huracan.paths import write_json
+from huracan.types import Exchange, JobResult, Outcome
+from huracan_candles.settings import CandleSettings
+from huracan_candles.sync import Symbol, Window, sync_symbol
+
+__all__ = ["run"]
+
+REFERENCES = ("BTC", "ETH")
+"""The coins that correlation features compare with, in the quote currency of the universe."""
+
+
+def run(context: Context) -> JobResult:
+    """Bring the cache up to date and write ``candles.json``. Partly failed where a symbol's candles cannot be had."""
+    run = context.current_run
+    selected = _selected(context)
+    section: Any = context.settings.choice("exchange")
+    settings = context.settings.section(CandleSettings)
+    now = milliseconds(context.clock.now())
+    until = now - now % timeframe_ms(settings.timeframe)
+    window = Window(section.name, settings.timeframe, until - settings.days * 86_400_000, until)
+    exchange = context.plugins.exchanges()[section.name].open(context, section)
+    try:
+        references = _references(exchange, selected)
+        results = _sync_all(context, exchange, selected, references, window)
+    finally:
+        exchange.close()
+    report = {
+        "schema": 1,
+        "run_date": run.run_date.isoformat(),
+        "as_of": f"{context.clock.now():%Y-%m-%dT%H:%M:%SZ}",
+        "timeframe": settings.timeframe,
+        "days": settings.days,
+        "references": [symbol for symbol in references if not results[symbol].failed],
+        "symbols": {symbol: _entry(context, result, window, settings) for symbol, result in results.items()},
+        "quarantined": [entry for result in results.values() for entry in result.quarantined],
+    }
+    write_json(context.paths.candle_report(run.run_date), report)
+    return _outcome(selected, results)
+
+
+def _selected(context: Context) -> list[str]:
+    path = context.paths.universe_file(context.current_run.run_date)
+    try:
+        symbols: list[str] = json.loads(path.read_text("utf-8"))["symbols"]
+    except FileNotFoundError:
+        raise DataError(str(path), "is not there; run `huracan run universe` for this run date first") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(str(path), f"cannot be read ({error}); run `huracan run universe --force`") from None
+    return symbols
+
+
+def _references(exchange: Exchange, selected: Sequence[str]) -> list[str]:
+    """Return the reference pairs that the exchange has, in the quote currencies of the selected ones."""
+    quotes = dict.fromkeys(symbol.partition("-")[2] for symbol in selected)
+    known = {market.symbol for market in exchange.markets()}
+    return [f"{base}-{quote}" for quote in quotes for base in REFERENCES if f"{base}-{quote}" in known]
+
+
+def _sync_all(
+    context: Context, exchange: Exchange, selected: Sequence[str], references: Sequence[str], window: Window
+) -> dict[str, Symbol]:
+    symbols = list(dict.fromkeys([*selected, *references]))
+    results = {}
+    for number, symbol in enumerate(symbols):
+
+        def tell(text: str, number: int = number, symbol: str = symbol) -> None:
+            line = f"candles {number + 1}/{len(symbols)} {symbol} {text}"
+            context.progress.step(line, done=number, total=len(symbols), item=symbol)
+
+        results[symbol] = sync_symbol(context, exchange, symbol, window, tell)
+        context.progress.step(
+            f"candles {number + 1}/{len(symbols)} {symbol}", done=number + 1, total=len(symbols), item=symbol
+        )
+    return results
+
+
+def _entry(context: Context, result: Symbol, window: Window, settings: CandleSettings) -> dict[str, Any]:
+    candles = result.candles
+    ratio = scaled_jump_ratio(settings.max_jump_ratio, settings.timeframe)
+    breaks = find_breaks(candles, settings.timeframe, int(settings.max_gap_hours * 3_600_000), ratio)
+    usable_since = max(window.since, last_segment_start(candles, breaks))
+    return {
+        "state": "failed" if result.failed else "ok",
+        "file": context.paths.relative(context.paths.candle_file(result.symbol)),
+        "rows": len(candles),
+        "first": int(candles.timestamp[0]) if len(candles) else None,
+        "last": int(candles.timestamp[-1]) if len(candles) else None,
+        "usable_since": usable_since,
+        "usable_rows": int((candles.timestamp >= usable_since).sum()),
+        "breaks": [{"at": each.at, "kind": each.kind, "sentence": each.sentence} for each in breaks],
+        "gaps": [
+            {"from": gap.since, "to": gap.until, "bars": gap.bars} for gap in find_gaps(candles, settings.timeframe)
+        ],
+        "problems": list(result.problems),
+    }
+
+
+def _outcome(selected: Sequence[str], results: dict[str, Symbol]) -> JobResult:
+    failed = [symbol for symbol in selected if results[symbol].failed]
+    problems = tuple(problem for result in results.values() for problem in result.problems)
+    fetched = sum(result.fetched_rows for result in results.values())
+    summary = f"{len(results) - len(failed)} of {len(results)} pairs up to date, {fetched:,} new candles"
+    if selected and len(failed) == len(selected):
+        return JobResult(Outcome.FAILED, summary, problems)
+    return JobResult(Outcome.PARTLY_FAILED if problems else Outcome.DONE, summary, problems)

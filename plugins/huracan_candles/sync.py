@@ -1,0 +1,118 @@
+"""Brings one symbol's cache up to date: missing spans are fetched oldest first, checked, merged, written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from huracan.context import Context
+from huracan.errors import DataError
+from huracan.market.candles import Candles
+from huracan.market.checks import check_candles
+from huracan.types import Exchange
+from huracan_candles import cache
+
+__all__ = ["Symbol", "sync_symbol"]
+
+MOST_BAD_SHARE = 0.01
+"""A page with a larger share of impossible bars says that the source cannot be trusted at all."""
+
+
+@dataclass(slots=True)
+class Symbol:
+    """What happened to one symbol, as ``candles.json`` tells it."""
+
+    symbol: str
+    candles: Candles = field(default_factory=Candles.empty)
+    fetched_rows: int = 0
+    problems: list[str] = field(default_factory=list)
+    quarantined: list[dict[str, str]] = field(default_factory=list)
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is wanted: closed candles of ``since <= open time < until`` (ms) of one exchange and timeframe."""
+
+    exchange: str
+    timeframe: str
+    since: int
+    until: int
+
+
+def sync_symbol(
+    context: Context, exchange: Exchange, symbol: str, window: Window, tell: Callable[[str], None]
+) -> Symbol:
+    """Return the symbol's candles of the window. A symbol that cannot be had is marked failed, with a problem line."""
+    result = Symbol(symbol)
+    path = context.paths.candle_file(symbol)
+    try:
+        cached = _trusted(context, path, window, result)
+        for since, until in cache.missing(cached.asked, window.since, window.until):
+            cached = _fetch(exchange, path, cached, result, window, since, until, tell)
+    except DataError as error:
+        result.problems.append(str(error))
+        result.failed = True
+        return result
+    result.candles = cached.candles.between(window.since, window.until)
+    if not len(result.candles):
+        result.problems.append(f"{symbol}: the exchange has no candles in the last days")
+        result.failed = True
+    return result
+
+
+def _trusted(context: Context, path: Path, window: Window, result: Symbol) -> cache.Cached:
+    try:
+        return cache.load(path, window.timeframe, window.exchange)
+    except DataError as error:
+        target = cache.set_aside(context.paths, path, error.what, f"{context.clock.now():%Y%m%dT%H%M%SZ}")
+        moved = context.paths.relative(target)
+        result.quarantined.append({"file": context.paths.relative(path), "moved_to": moved, "reason": error.what})
+        context.log.warning(
+            "%s %s; moved to %s and fetched again", path.name, error.what, moved, extra={"symbol": result.symbol}
+        )
+        return cache.Cached(Candles.empty(), ())
+
+
+def _fetch(
+    exchange: Exchange,
+    path: Path,
+    cached: cache.Cached,
+    result: Symbol,
+    window: Window,
+    since: int,
+    until: int,
+    tell: Callable[[str], None],
+) -> cache.Cached:
+    answered = since
+    for page in exchange.candles(result.symbol, window.timeframe, since, until):
+        sound = _sound(page, result, window, since, until)
+        cached, changed = cache.merge(cached, sound, answered, until, window.timeframe)
+        if changed:
+            result.problems.append(f"{result.symbol}: the exchange changed {changed} candles that were known already")
+        if len(sound):
+            answered = int(sound.timestamp[-1])
+        result.fetched_rows += len(sound)
+        cache.save(path, cached, window.timeframe, window.exchange)
+        tell(f"{result.fetched_rows} candles")
+    return cached
+
+
+def _sound(page: Candles, result: Symbol, window: Window, since: int, until: int) -> Candles:
+    """Return the page sorted, inside the span, closed, without repeated or impossible rows."""
+    wanted = page.take((page.timestamp >= since) & (page.timestamp < until))
+    closed = wanted.closed_at(window.until, window.timeframe)
+    _, first = np.unique(closed.timestamp, return_index=True)
+    unique = closed.take(first)
+    report = check_candles(unique, window.timeframe)
+    if report.ok:
+        return unique
+    if len(report.bad_rows) == 0 or len(report.bad_rows) > max(1, MOST_BAD_SHARE * len(unique)):
+        raise DataError(result.symbol, f"the exchange sent candles that cannot be: {report.problems[0]}")
+    result.problems += [f"{result.symbol}: left out {problem}" for problem in report.problems]
+    keep = np.ones(len(unique), dtype=bool)
+    keep[report.bad_rows] = False
+    return unique.take(keep)

@@ -1,0 +1,124 @@
+"""Explain a selection: ``huracan universe show`` lists the selected pairs, then the dropped ones with every reason."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.clock import parse_instant
+from huracan.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from huracan.store import UniverseDecision, UniverseSelection
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    parser.add_argument("action", choices=["show"], help="show the selection")
+    parser.add_argument(
+        "--as-of", type=_instant, metavar="DATE", help="the selection in force then, as 2023-12-30 (default: the last)"
+    )
+    json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the last selection, or the one in force as of a date. Raises UsageError where there is none."""
+    context = open_context(arguments, require_good_settings=False, create=False)
+    with context.store as store:
+        selection = store.universe.at(arguments.as_of) if arguments.as_of else store.universe.latest()
+    if selection is None:
+        when = f"as of {arguments.as_of:%Y-%m-%d}" if arguments.as_of else "yet"
+        raise UsageError(f"no pairs were selected {when}; `huracan run universe` selects them")
+    if arguments.json:
+        show_json(_as_json(selection))
+    else:
+        _print(console(arguments), selection)
+    return 0
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write it as 2023-12-30") from None
+
+
+def _as_json(selection: UniverseSelection) -> dict[str, Any]:
+    return {
+        "run_date": selection.run_date.isoformat(),
+        "as_of": f"{selection.as_of:%Y-%m-%dT%H:%M:%SZ}",
+        "exchange": selection.exchange,
+        "criteria": dict(selection.criteria),
+        "decisions": [
+            {
+                "symbol": each.symbol,
+                "selected": each.selected,
+                "rank": each.rank,
+                "score": each.score,
+                "reasons": [{"rule": rule, "reason": why} for rule, why in each.reasons],
+                "facts": dict(each.facts),
+            }
+            for each in selection.decisions
+        ],
+    }
+
+
+def _print(screen: Console, selection: UniverseSelection) -> None:
+    selected = [each for each in selection.decisions if each.selected]
+    dropped = [each for each in selection.decisions if not each.selected]
+    screen.print(
+        f"[bold]{len(selected)} of {len(selection.decisions)} pairs[/] of {selection.exchange}, "
+        f"as of {selection.as_of:%Y-%m-%d %H:%M}Z\n"
+    )
+    _print_selected(screen, selected)
+    if dropped:
+        screen.print(f"\n[bold]{len(dropped)} dropped[/]\n")
+        _print_dropped(screen, dropped)
+        counts = Counter(rule for each in dropped for rule, _ in each.reasons)
+        totals = " · ".join(f"{rule} {count}" for rule, count in counts.most_common())
+        screen.print(f"\n[bright_black]by rule: {totals}[/]")
+
+
+def _print_selected(screen: Console, selected: list[UniverseDecision]) -> None:
+    from huracan.cli.tables import make_table
+
+    columns = ("rank", "pair", "24 h turnover", "spread", "age", "active", "a day", "score")
+    table = make_table(columns, right=tuple(column for column in columns if column != "pair"))
+    for each in selected:
+        facts = each.facts
+        age = facts["age_days"]
+        table.add_row(
+            str(each.rank),
+            each.symbol,
+            _turnover(facts["quote_volume_24h"]),
+            f"{facts['spread_bps']:.1f} bps",
+            "-" if age is None else f"{age:,.0f} d",
+            f"{facts['active_share']:.0%}",
+            f"{facts['daily_volatility']:.1%}",
+            f"{each.score or 0:.3f}",
+        )
+    screen.print(table)
+
+
+def _print_dropped(screen: Console, dropped: list[UniverseDecision]) -> None:
+    from huracan.cli.tables import make_table
+
+    table = make_table(("pair", "24 h turnover", "why"), right=("24 h turnover",), wide="why")
+    for each in dropped:
+        why = "; ".join(f"{reason} [bright_black]({rule})[/]" for rule, reason in each.reasons)
+        table.add_row(each.symbol, _turnover(each.facts["quote_volume_24h"]), why)
+    screen.print(table)
+
+
+def _turnover(value: float) -> str:
+    for size, unit in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:,.1f} {unit}"
+    return f"{value:,.0f}"
