@@ -102,7 +102,7 @@ def train_coin(
     results = evaluate_folds(data, folds, trainer, rules, clock.step)
     model, candidate, threshold = final_model(data, results, trainer, rules)
     clock.step("final model")
-    metrics = measure(data, results, rules, task.timeframe)
+    metrics = measure(data, results, task.timeframe)
     learned = {
         "trainer": trainer.name,
         "parameters": dict(trainer.candidates[candidate]),
@@ -125,6 +125,7 @@ def trade_costs(costs: Mapping[str, Any], horizon: int, timeframe: str) -> Trade
 def _read(task: CoinTask) -> tuple[Candles, dict[str, np.ndarray]]:
     """Read the coin's usable candles and, aligned to them, the closes of its references."""
     from huracan.market.alignment import align_reference
+
     from huracan.market.files import read_candles
 
     def usable(source: Source) -> Candles:

@@ -10,7 +10,10 @@ from typing import Any
 from huracan.errors import DataError
 from huracan.paths import CHECKSUM_FILE, Paths, verify_checksums
 
-__all__ = ["folder_for", "read_json", "trusted_metadata"]
+JOB = "train"
+"""The job whose items in the ledger are coins with model folders."""
+
+__all__ = ["JOB", "folder_for", "read_json", "trusted_metadata"]
 
 
 def folder_for(paths: Paths, symbol: str, stamp: datetime, begun_by: str | None) -> tuple[Path, dict[str, Any] | None]:

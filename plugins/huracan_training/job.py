@@ -16,15 +16,13 @@ from huracan.types import JobResult, Outcome, Severity, Verdict
 from huracan_training.artefacts import complete_folder
 from huracan_training.coin import CoinTask
 from huracan_training.cores import usable_cores, worker_count
-from huracan_training.folders import folder_for, trusted_metadata
+from huracan_training.folders import JOB, folder_for, trusted_metadata
 from huracan_training.gates import judge_all
 from huracan_training.inputs import Coin, Night, read_night, task_for
 from huracan_training.pool import Ended, Limits, Started, Stepped, WorkerPool
 from huracan_training.settings import TrainingSettings
 
-__all__ = ["JOB", "run"]
-
-JOB = "train"
+__all__ = ["run"]
 
 
 def run(context: Context) -> JobResult:

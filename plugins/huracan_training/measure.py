@@ -11,14 +11,14 @@ from huracan.market import measures
 from huracan.market.candles import bars_per_year
 from huracan_training.dataset import Dataset
 from huracan_training.evaluate import FoldResult
-from huracan_training.search import SearchRules, log_loss
+from huracan_training.search import log_loss
 
 __all__ = ["measure"]
 
 WEEK_MS = 7 * 86_400_000
 
 
-def measure(data: Dataset, results: Sequence[FoldResult], rules: SearchRules, timeframe: str) -> dict[str, Any]:
+def measure(data: Dataset, results: Sequence[FoldResult], timeframe: str) -> dict[str, Any]:
     """Join the tested folds to one series of returns and measure it after costs.
 
     ``samples`` counts trades, not rows: labels of neighbouring rows share most of their bars, so rows would make the

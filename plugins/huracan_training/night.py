@@ -9,8 +9,7 @@ from typing import Any
 
 from huracan.context import Context
 from huracan.store import ItemState
-from huracan_training.folders import read_json
-from huracan_training.job import JOB
+from huracan_training.folders import JOB, read_json
 
 __all__ = ["CoinReport", "NightReport", "latest_night", "read_report"]
 

@@ -10,10 +10,11 @@ from huracan.cli.common import console, json_option, open_context, show_json
 from huracan.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from huracan.context import Context
     from huracan_training.night import CoinReport, NightReport
@@ -29,8 +30,8 @@ WORDS = {
 }
 """How the gates of this plugin are called in a few words, how their limits are written, and on which side is good."""
 
-WIDE = 100
-"""Columns from which the folder of each model has room."""
+CHAMPION_FROM, MODEL_FROM = 88, 112
+"""Columns of the terminal from which the standing, and the folder, of each model have room."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -73,25 +74,26 @@ def show(context: Context, run_date: date, target: Console | None = None) -> Non
 
 
 def _print(target: Console, context: Context, report: NightReport) -> None:
-    for part in _render(report, str(context.paths.workspace), target.width):
-        target.print(part)
+    """Print table and notes; notes are not cut, so that paths can be copied."""
+    target.print(_table(report, target.width))
+    for note in _notes(report, str(context.paths.workspace)):
+        target.print(note, soft_wrap=True)
 
 
-def _render(report: NightReport, workspace: str, width: int) -> list[RenderableType]:
+def _notes(report: NightReport, workspace: str) -> Iterator[Text]:
     from rich.text import Text
 
-    parts: list[RenderableType] = [_table(report, width)]
     limits = _limits(report)
     if limits:
-        parts.append(Text(f"Gates: {limits}", style="dim"))
+        yield Text(f"Gates: {limits}", style="dim")
     for coin in report.coins:
         if coin.reason:
-            parts.append(Text.assemble((f"{coin.symbol} {coin.state}: ", "yellow"), coin.reason))
-    parts.append(Text(_totals(report), style="bold"))
-    parts.append(
-        Text(f"Artefacts: {workspace}/models/COIN/MODEL · roster: {workspace}/champions/roster.json", style="dim")
-    )
-    return parts
+            yield Text.assemble((f"{coin.symbol} {coin.state}: ", "yellow"), coin.reason)
+    yield Text(_totals(report), style="bold")
+    folders = {coin.path.rsplit("/", 1)[-1] for coin in report.coins if coin.path}
+    model = folders.pop() if len(folders) == 1 else "MODEL"
+    yield Text(f"Artefacts: {workspace}/models/COIN/{model}", style="dim")
+    yield Text(f"Roster:    {workspace}/champions/roster.json", style="dim")
 
 
 def _table(report: NightReport, width: int) -> Table:
@@ -99,24 +101,25 @@ def _table(report: NightReport, width: int) -> Table:
     from rich.table import Table
 
     table = Table(
-        title=f"Night of {report.run_date}: out of sample, after costs", box=box.SIMPLE_HEAD, title_justify="left",
-        title_style="bold", pad_edge=False,
+        title=f"Night of {report.run_date} · out of sample, after costs", box=box.SIMPLE_HEAD, title_justify="left",
+        title_style="bold", pad_edge=False, collapse_padding=True,
     )  # fmt: skip
-    table.add_column("#", justify="right", style="dim")
+    table.add_column("#", justify="right", style="dim", no_wrap=True)
     table.add_column("Coin", no_wrap=True)
-    for heading in ("Sharpe", "Hit rate", "Net PnL", "Drawdown", "Trades"):
+    for heading in ("Sharpe", "Hits", "Net PnL", "Max DD", "Trades"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("Gates")
-    table.add_column("Champion", no_wrap=width >= WIDE)
-    if width >= WIDE:
+    table.add_column("Gates", min_width=20)
+    if width >= CHAMPION_FROM:
+        table.add_column("Champion", no_wrap=True)
+    if width >= MODEL_FROM:
         table.add_column("Model", no_wrap=True, style="dim")
     for coin in report.coins:
         if coin.metadata:
-            table.add_row(*_cells(coin, report.run_date, wide=width >= WIDE))
+            table.add_row(*_cells(coin, report.run_date)[: len(table.columns)])
     return table
 
 
-def _cells(coin: CoinReport, run_date: date, *, wide: bool) -> list[RenderableType]:
+def _cells(coin: CoinReport, run_date: date) -> list[Text]:
     from rich.text import Text
 
     metrics, gates = coin.metadata["metrics"], {gate["gate"]: gate for gate in coin.metadata["gates"]}
@@ -126,15 +129,15 @@ def _cells(coin: CoinReport, run_date: date, *, wide: bool) -> list[RenderableTy
         good = gates.get(name, {}).get("passed", True)
         return Text("–" if value is None else form.format(value), style="" if good else "red")
 
-    cells: list[RenderableType] = [
+    return [
         Text(str(coin.rank or "")), Text(coin.symbol, style="bold green" if coin.metadata["passed"] else ""),
         number("sharpe", "{:.2f}"), number("hit_rate", "{:.1%}"), number("net_pnl", "{:+.1%}"),
         number("max_drawdown", "{:.1%}"), number("samples", "{:.0f}"), _why(coin.metadata), _champion(coin, run_date),
+        Text((coin.path or "").rsplit("/", 1)[-1]),
     ]  # fmt: skip
-    return [*cells, Text((coin.path or "").rsplit("/", 1)[-1])] if wide else cells
 
 
-def _why(metadata: Mapping[str, Any]) -> RenderableType:
+def _why(metadata: Mapping[str, Any]) -> Text:
     """Say which gates failed and on which side of their limit the model lies."""
     from rich.text import Text
 
@@ -152,10 +155,10 @@ def _why(metadata: Mapping[str, Any]) -> RenderableType:
             word = "unknown"
         reasons.setdefault(word, []).append(name)
     text = "; ".join(f"{', '.join(names)} {word}".strip() for word, names in reasons.items())
-    return Text(f"{len(failed)} of {len(gates)} failed: {text}")
+    return Text(text)
 
 
-def _champion(coin: CoinReport, run_date: date) -> RenderableType:
+def _champion(coin: CoinReport, run_date: date) -> Text:
     from rich.text import Text
 
     if coin.champion is None:

@@ -12,8 +12,7 @@ from huracan.context import Context
 from huracan.paths import CHECKSUM_FILE, sha256_of, write_checksums, write_json
 from huracan.store import ItemState
 from huracan.types import JobResult, Outcome
-from huracan_training.folders import read_json, trusted_metadata
-from huracan_training.job import JOB
+from huracan_training.folders import JOB, read_json, trusted_metadata
 from huracan_training.settings import ChampionSettings, RosterSettings, TrainingSettings
 from huracan_training.summary import write_summary
 

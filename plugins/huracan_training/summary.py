@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from huracan.context import Context
 from huracan.paths import write_checksums, write_json
 from huracan.store import ItemState
-from huracan_training.job import JOB
+from huracan_training.folders import JOB
 
 if TYPE_CHECKING:
     from huracan.store import ItemRow

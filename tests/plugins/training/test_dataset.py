@@ -39,8 +39,7 @@ def test_too_few_prices_have_no_outcome(rows: int) -> None:
 
 
 def test_higher_costs_make_fewer_trades_pay(edge: Edge) -> None:
-    cheap, dear = (np.nansum(build_dataset(*edge_set, 4, cost).y) for edge_set, cost in (
-        ((edge[0], "1h", {}, [edge[1]]), 0.0), ((edge[0], "1h", {}, [edge[1]]), 0.02)))  # fmt: skip
+    cheap, dear = (np.nansum(build_dataset(edge[0], "1h", {}, [edge[1]], 4, cost).y) for cost in (0.0, 0.02))
     assert cheap > dear
 
 

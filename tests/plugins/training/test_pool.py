@@ -133,11 +133,9 @@ def test_an_idle_worker_that_dies_is_replaced(make_pool: Callable[..., WorkerPoo
 
 def test_leaving_the_pool_leaves_no_process(make_pool: Callable[..., WorkerPool]) -> None:
     with make_pool() as pool:
-        for happened in pool.run([("a", {"do": "hang"})]):
-            if isinstance(happened, Stepped):
-                pid = int(happened.text.removeprefix("pid "))
-                break
-    assert not psutil.pid_exists(pid)
+        happened = pool.run([("a", {"do": "hang"})])
+        text = next(each.text for each in happened if isinstance(each, Stepped))
+    assert not psutil.pid_exists(int(text.removeprefix("pid ")))
 
 
 def test_workers_die_with_the_process_that_started_them(tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""What an owner reads in the morning."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from huracan.context import Context
+from huracan.testing import make_context
+from huracan_training import exports, job, results, roster
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def night(coins: Make) -> Context:
+    night = coins("EDGE-USDT", "BTC-USDT", "BAD-USDT", failed=["BAD-USDT"])
+    context: Context = night.context(gates={"samples": 20})
+    job.run(context)
+    roster.run(context)
+    return context
+
+
+def shown(context: Context, width: int) -> str:
+    stream = io.StringIO()
+    results.show(context, context.current_run.run_date, Console(file=stream, width=width, highlight=False))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_table_fits_and_names_every_coin_with_its_verdict(night: Context, width: int) -> None:
+    text = shown(night, width)
+    table = text.split("Gates:")[0]
+    assert max(len(line.rstrip()) for line in table.splitlines()) <= width
+    assert "EDGE-USDT" in text
+    assert "all 5 passed" in " ".join(text.split())
+    assert "too low" in text
+    assert "3 coins: 2 trained, 0 failed, 1 skipped · 1 passed all gates · 1 with a champion" in " ".join(text.split())
+
+
+def test_the_table_says_why_a_coin_has_no_model_and_what_the_limits_are(night: Context) -> None:
+    text = " ".join(shown(night, 120).split())
+    assert "BAD-USDT skipped: no usable candles: the file is empty" in text
+    assert "drawdown below 20%" in text
+    assert "Sharpe above 0.50" in text
+    assert "new" in text
+
+
+def test_the_best_rank_comes_first(night: Context) -> None:
+    text = shown(night, 120)
+    assert text.index("EDGE-USDT") < text.index("BTC-USDT")
+
+
+def test_nothing_is_shown_for_a_night_without_training(coins: Make) -> None:
+    assert shown(coins("AAA-USDT").context(), 100) == ""
+
+
+def test_exports_hold_every_coin_of_the_night(night: Context, tmp_path: Path) -> None:
+    table, full = tmp_path / "a.csv", tmp_path / "b.json"
+    assert exports.write_model_performance(night, table) == 3
+    with table.open(newline="") as file:
+        rows = {row["symbol"]: row for row in csv.DictReader(file)}
+    assert rows["EDGE-USDT"]["passed"] == "True"
+    assert float(rows["EDGE-USDT"]["sharpe"]) > 0.5
+    assert rows["BAD-USDT"]["reason"] == "no usable candles: the file is empty"
+    assert exports.write_comprehensive_metrics(night, full) == 2
+    assert len(json.loads(full.read_text())["models"]["BTC-USDT"]["metrics"]["folds"]) == 2
+
+
+def test_exports_of_an_empty_workspace_are_empty(workspace: Path, tmp_path: Path) -> None:
+    context = make_context(workspace, plugins=("training",))
+    with context.store:
+        assert exports.write_model_performance(context, tmp_path / "a.csv") == 0
+        assert exports.write_comprehensive_metrics(context, tmp_path / "b.json") == 0
+
+
+def test_the_command_prints_json_for_programs(
+    night: Context, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"workspace: {night.paths.workspace}\n")
+    parser = argparse.ArgumentParser()
+    results.configure(parser)
+    arguments = parser.parse_args(["--json"])
+    arguments.config, arguments.verbose, arguments.no_color = [settings], False, True
+    assert results.run(arguments) == 0
+    report = json.loads(capsys.readouterr().out)
+    by_symbol = {coin["symbol"]: coin for coin in report["coins"]}
+    assert by_symbol["EDGE-USDT"]["champion"] is True
+    assert (night.paths.workspace / by_symbol["EDGE-USDT"]["model_path"]).is_dir()
+    assert by_symbol["BAD-USDT"]["reason"] == "no usable candles: the file is empty"
