@@ -25,6 +25,7 @@ from huracan.types import Market, Ticker
 from huracan_exchanges.bars import Bars, instant, last_days, pages, resample
 from huracan_exchanges.candle_file import read_candle_file
 from huracan_exchanges.metadata import MarketFacts, Metadata, read_metadata
+from huracan_exchanges.probe import deadly_files
 from huracan_exchanges.settings import FilesSettings
 
 __all__ = ["FilesExchange", "estimate_spread_bps"]
@@ -60,6 +61,7 @@ class FilesExchange:
         self._files, self._refused = _list_folder(settings.path)
         self._seen: dict[str, _Seen] | None = None
         self._newest: tuple[str, Bars] | None = None
+        self._deadly: frozenset[Path] | None = None
 
     def markets(self) -> Sequence[Market]:
         """Return every pair whose first candle closed before the clock, by name."""
@@ -115,7 +117,12 @@ class FilesExchange:
     def _read(self, symbol: str) -> Bars | None:
         if self._newest is not None and self._newest[0] == symbol:
             return self._newest[1]
-        bars = read_candle_file(self._files[symbol], milliseconds(self._now))
+        if self._deadly is None:
+            self._deadly = deadly_files(list(self._files.values()))
+        path = self._files[symbol]
+        if path in self._deadly:
+            raise DataError(path.name, "is a damaged parquet file (reading it ends the process)")
+        bars = read_candle_file(path, milliseconds(self._now))
         if bars is not None:
             self._newest = (symbol, bars)
         return bars

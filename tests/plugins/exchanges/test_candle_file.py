@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -224,12 +223,11 @@ def test_each_impossible_bar_is_named(frame: Frame, write: Callable[..., Path]) 
         assert words in refusal(write(frame(36).with_columns(pl.lit(value).alias(column)))), words
 
 
-@pytest.mark.parametrize("cut", [0, 3, 11, 100, 0.5, 0.9, -1])
-def test_a_parquet_file_that_was_cut_off_is_refused(cut: float, frame: Frame, write: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("cut", [0, 3, 11, 100, 2000, -100, -1])
+def test_a_parquet_file_that_was_cut_off_is_refused(cut: int, frame: Frame, write: Callable[..., Path]) -> None:
     whole = write(frame(500)).read_bytes()
-    size = int(cut * len(whole)) if isinstance(cut, float) else int(cut)
-    line = refusal(write(whole[:size]))
-    assert ("is empty" if size == 0 else "no complete parquet file") in line
+    line = refusal(write(whole[:cut]))
+    assert ("is empty" if cut == 0 else "no complete parquet file") in line
 
 
 def test_a_parquet_file_with_a_hole_is_refused(frame: Frame, write: Callable[..., Path]) -> None:
@@ -374,19 +372,4 @@ ROW = b"1672531200,1,2,1,1.5,7\n"
 def test_arbitrary_bytes_named_csv_are_read_or_refused_in_one_line(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "AAA-USDT.csv"
     path.write_bytes(raw)
-    read_or_refuse(path)
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_a_parquet_file_with_changed_bytes_is_read_or_refused_in_one_line(
-    data: st.DataObject, frame: Frame, tmp_path: Path
-) -> None:
-    buffer = io.BytesIO()
-    frame(80).write_parquet(buffer)
-    raw = bytearray(buffer.getvalue())
-    for position in data.draw(st.lists(st.integers(4, len(raw) - 5), min_size=1, max_size=6)):
-        raw[position] = data.draw(st.integers(0, 255))
-    path = tmp_path / "AAA-USDT.parquet"
-    path.write_bytes(bytes(raw))
     read_or_refuse(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import shutil
@@ -218,6 +219,30 @@ def test_identical_duplicates_are_mentioned_in_the_log(
     assert len(exchange.markets()) == 1
     assert list(exchange.problems()) == []
     assert "AAA-USDT.parquet: dropped 7 row(s)" in caplog.text
+
+
+def test_no_damage_inside_a_parquet_file_ends_the_process(folder: Path, frame: Frame, open_folder: Open) -> None:
+    """Single bytes near the start hold lengths, on which Polars 2.1 aborts; then bytes anywhere."""
+    buffer = io.BytesIO()
+    frame(480).write_parquet(buffer)
+    raw = buffer.getvalue()
+    generator = np.random.default_rng(5)
+    for number in range(60):
+        damaged = np.frombuffer(raw, dtype=np.uint8).copy()
+        places = [number + 4] if number < 30 else generator.integers(4, len(raw) - 4, 5)
+        damaged[places] = 255
+        (folder / f"A{number}-USDT.parquet").write_bytes(damaged.tobytes())
+    (folder / "SOUND-USDT.parquet").write_bytes(raw)
+    exchange = open_folder(NOW)
+    shown = {found.symbol for found in exchange.markets()}
+    named = {line.split(".")[0] for line in exchange.problems()}
+    assert "SOUND-USDT" in shown
+    assert not shown & named
+    assert len(shown | named) == 61
+    assert all("\n" not in line for line in exchange.problems())
+    for symbol in named:
+        with pytest.raises(DataError, match=symbol):
+            list(exchange.candles(symbol, "1h", 0, 2**62))
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,7 @@ def test_nothing_that_candles_show_foretells_the_coins_without_edge() -> None:
 
 
 def test_over_many_histories_the_market_neither_rises_nor_falls_on_average() -> None:
-    """Panics begin with a fall that the hours before them pay for: over 60 histories the mean return is that of zero."""
+    """Panics begin with a fall that the hours before them pay for: over 60 histories the mean return is zero."""
     steps = []
     for seed in range(60):
         close = World(seed, date(2022, 1, 1), milliseconds(NOW)).candles(ORDINARY[0]).close
