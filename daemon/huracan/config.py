@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from huracan.errors import SettingsError
 from huracan.settings_sources import Layer, Origin, merge, nearest, read_layers
@@ -212,6 +213,12 @@ def _suggest(model: type[BaseModel], path: Sequence[str]) -> str:
     return nearest(path[-1], list(known.model_fields))
 
 
+def _is_path(info: FieldInfo) -> bool:
+    """Say whether a field is a ``SettingsPath`` or ``SettingsPath | None``, where the mark is on the inner type."""
+    inner = [mark for part in get_args(info.annotation) for mark in getattr(part, "__metadata__", ())]
+    return any(isinstance(mark, _RelativeToItsFile) for mark in [*info.metadata, *inner])
+
+
 def _absolute_paths(
     model: type[BaseModel], values: Mapping[str, Any], origins: Mapping[str, Origin], prefix: str
 ) -> dict[str, Any]:
@@ -225,7 +232,7 @@ def _absolute_paths(
         )
         if group is not None and (value is None or isinstance(value, Mapping)):
             result[key] = _absolute_paths(group, value or {}, origins, dotted)
-        elif isinstance(value, str) and any(isinstance(mark, _RelativeToItsFile) for mark in info.metadata):
+        elif isinstance(value, str) and _is_path(info):
             base = origins[dotted].base if dotted in origins else Path.cwd()
             result[key] = Path(base, Path(value).expanduser()).resolve()
     return result
