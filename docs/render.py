@@ -1,6 +1,6 @@
-"""Renders what is written down from what the code says: etc/settings.yaml and four pages of docs/reference.
+"""Renders what is written down from what the code says: etc/settings.yaml, docs/reference, the index of decisions.
 
-Run ``python docs/render.py`` after a change of settings, hooks, exit codes or commands; a test compares.
+Run ``python docs/render.py`` after a change of settings, hooks, exit codes, commands or decisions; a test compares.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def documents() -> dict[str, str]:
         "docs/reference/hooks.md": hooks_page(plugins),
         "docs/reference/exit-codes.md": exit_codes_page(),
         "docs/reference/cli.md": commands_page(plugins),
+        "docs/decisions/README.md": decisions_page(),
     }
 
 
@@ -186,6 +187,18 @@ def _options(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]
                 else f" {choices or action.metavar or action.dest.upper()}"
             )
             yield f"| `{before}{value}{takes}` | {action.help or ''} |\n"
+
+
+def decisions_page() -> str:
+    """Return the index of docs/decisions by the first line of each."""
+    rows = []
+    for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        number, _, title = path.read_text("utf-8").splitlines()[0].removeprefix("# ").partition(". ")
+        rows.append(f"| {number} | [{title}]({path.name}) |\n")
+    return (
+        f"# Decisions\n\n{NOTE}\nChoices that a later reader would question, each with what was chosen, why, and what it "
+        f"costs.\n\n| number | decision |\n| --- | --- |\n{''.join(rows)}"
+    )
 
 
 def main() -> int:

@@ -178,7 +178,7 @@ def test_doctor_shows_every_check_with_its_time(huracan: Run, settings_file: Pat
 
 def test_a_check_that_raises_has_failed_and_stops_no_other(make_context: Callable[..., Context]) -> None:
     from huracan import hookimpl
-    from huracan.cli.doctor import examine
+    from huracan.health import run_checks
     from huracan.testing import stand_in
     from huracan.types import Check, CheckResult, CheckState
 
@@ -189,7 +189,7 @@ def test_a_check_that_raises_has_failed_and_stops_no_other(make_context: Callabl
         return CheckResult(CheckState.OK, "fine")
 
     plugin = stand_in("mine", huracan_checks=hookimpl(lambda: [Check("bad", stumble), Check("good", answer)]))
-    findings = examine(make_context(plugins=(), extra=[plugin]))
+    findings = run_checks(make_context(plugins=(), extra=[plugin]))
     assert [(finding.name, str(finding.result.state)) for finding in findings] == [("bad", "failed"), ("good", "ok")]
     assert findings[0].result.detail == "raised OSError: no route to host"
     assert "plugins.disable" in findings[0].result.hint
