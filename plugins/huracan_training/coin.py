@@ -125,7 +125,6 @@ def trade_costs(costs: Mapping[str, Any], horizon: int, timeframe: str) -> Trade
 def _read(task: CoinTask) -> tuple[Candles, dict[str, np.ndarray]]:
     """Read the coin's usable candles and, aligned to them, the closes of its references."""
     from huracan.market.alignment import align_reference
-
     from huracan.market.files import read_candles
 
     def usable(source: Source) -> Candles:
@@ -133,9 +132,7 @@ def _read(task: CoinTask) -> tuple[Candles, dict[str, np.ndarray]]:
         return candles.closed_at(task.as_of_ms, task.timeframe).between(source.usable_since, task.as_of_ms)
 
     candles = usable(task.source)
-    return candles, {
-        base: align_reference(candles, usable(source), task.timeframe) for base, source in task.references.items()
-    }
+    return candles, {base: align_reference(candles, usable(source)) for base, source in task.references.items()}
 
 
 def _largest(importance: Mapping[str, float], count: int = 20) -> dict[str, float]:

@@ -65,7 +65,9 @@ def _activity(context: Context, candidate: Candidate) -> str | None:
 
 def _pegged(context: Context, candidate: Candidate) -> str | None:
     least, volatility = _settings(context).min_daily_volatility, candidate.ticker.daily_volatility
-    return f"moves {volatility:.2%} a day, less than {least:.2%}: it is pegged" if volatility < least else None
+    if volatility >= least or candidate.ticker.active_share == 0:
+        return None
+    return f"moves {volatility:.2%} a day, less than {least:.2%}: it is pegged"
 
 
 def _stablecoin(context: Context, candidate: Candidate) -> str | None:

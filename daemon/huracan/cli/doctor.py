@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
 from huracan.errors import ExitCode
-from huracan.types import Check, CheckResult, CheckState
-
-if TYPE_CHECKING:
-    from huracan.context import Context
+from huracan.health import Finding, run_checks
+from huracan.types import CheckState
 
 __all__ = ["configure", "run"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check said, which plugin it belongs to and how long it took."""
-
-    name: str
-    plugin: str
-    result: CheckResult
-    seconds: float
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask every check of every plugin and print what they found."""
     context = open_context(arguments, require_good_settings=False, create=False)
     with context.store:
-        findings = examine(context)
+        findings = run_checks(context)
     context.plugins.ask_everything()
     problems = context.plugins.problems()
     failed = [finding for finding in findings if finding.result.state is CheckState.FAILED]
@@ -45,26 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_table(arguments, findings, problems)
     return ExitCode.PARTLY_FAILED if failed or problems else ExitCode.DONE
-
-
-def examine(context: Context) -> list[Finding]:
-    """Run all checks, one after another; a check that raises has failed."""
-    checks = context.plugins.checks()
-    findings = []
-    for name, check in checks.items():
-        started = time.perf_counter()
-        result = _guarded(check, checks.owners[name], context)
-        findings.append(Finding(name, checks.owners[name], result, time.perf_counter() - started))
-    return findings
-
-
-def _guarded(check: Check, plugin: str, context: Context) -> CheckResult:
-    try:
-        return check.run(context)
-    except Exception as error:
-        context.log.warning("check %s raised", check.name, exc_info=True)
-        hint = f"this is a bug of plugin {plugin}: report it to its author, or switch it off (plugins.disable)"
-        return CheckResult(CheckState.FAILED, f"raised {type(error).__name__}: {error}", hint)
 
 
 def _as_json(finding: Finding) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.pool import StaticPool
@@ -24,9 +25,7 @@ def parse_url(text: str) -> URL:
     try:
         url = make_url(text)
     except exc.ArgumentError:
-        raise StoreError(
-            "database: is no URL; write sqlite:///path/huracan.db or postgresql://user@host/name"
-        ) from None
+        raise StoreError("database: is no URL; use sqlite:///path/huracan.db or postgresql://user@host/name") from None
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() not in ("sqlite", "postgresql"):
@@ -51,7 +50,10 @@ def open_engine(url: URL, *, read_only: bool = False) -> Engine:
         else:
             options["connect_args"] = {"timeout": BUSY_SECONDS}
             if read_only:
-                url = url.set(database=f"file:{file}", query={"mode": "ro", "uri": "true"})
+                # Without pending writes nobody has the file open: call it immutable, or SQLite makes -shm and -wal.
+                pending = file.with_name(f"{file.name}-wal").exists()
+                still = {} if pending else {"immutable": "1"}
+                url = url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true", **still})
     else:
         options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
     try:

@@ -1,0 +1,56 @@
+"""The job ``prepare`` and the health check ``remote``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from huracan.context import Context
+from huracan.errors import HuracanError
+from huracan.remote.base import RemoteStore
+from huracan.types import CheckResult, CheckState, JobResult, Outcome
+
+__all__ = ["check_remote", "prepare"]
+
+
+def prepare(context: Context) -> JobResult:
+    """Make ``YYYY-MM-DD/`` in the remote store. Raises TryAgainError where the store is away."""
+    remote = _open(context)
+    if remote is None:
+        return JobResult(Outcome.DONE, "no remote store is set: results stay on this machine")
+    folder = f"{context.current_run.run_date:%Y-%m-%d}"
+    try:
+        remote.make_folder(folder)
+    finally:
+        remote.close()
+    context.progress.step(f"prepare {folder}")
+    return JobResult(Outcome.DONE, f"remote folder {folder} stands")
+
+
+def check_remote(context: Context | None) -> CheckResult:
+    """Say whether the remote store answers."""
+    if context is None:
+        return CheckResult(CheckState.OK, "asked without settings")
+    try:
+        remote = _open(context)
+        if remote is None:
+            return CheckResult(
+                CheckState.WARNING,
+                "no remote store is set",
+                "set remote.name, so that results survive this machine's disk",
+            )
+        try:
+            remote.stat("huracan-health-check")
+        finally:
+            remote.close()
+    except HuracanError as error:
+        return CheckResult(
+            CheckState.FAILED, str(error), "mend the place that the section remote names, or choose another"
+        )
+    return CheckResult(CheckState.OK, "the remote store answers")
+
+
+def _open(context: Context) -> RemoteStore | None:
+    section: Any = context.settings.sections.get("remote")
+    if section is None:
+        return None
+    return context.plugins.remotes()[section.name].open(context, section)
