@@ -196,8 +196,8 @@ def decisions_page() -> str:
         number, _, title = path.read_text("utf-8").splitlines()[0].removeprefix("# ").partition(". ")
         rows.append(f"| {number} | [{title}]({path.name}) |\n")
     return (
-        f"# Decisions\n\n{NOTE}\nChoices that a later reader would question, each with what was chosen, why, and what it "
-        f"costs.\n\n| number | decision |\n| --- | --- |\n{''.join(rows)}"
+        f"# Decisions\n\n{NOTE}\nChoices that a later reader would question, each with what was chosen, why, and what\n"
+        f"it costs.\n\n| number | decision |\n| --- | --- |\n{''.join(rows)}"
     )
 
 
