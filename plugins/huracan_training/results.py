@@ -23,14 +23,15 @@ __all__ = ["configure", "run", "show"]
 
 WORDS = {
     "sharpe": ("Sharpe", "{:.2f}", "above"),
-    "hit_rate": ("hit rate", "{:.0%}", "above"),
-    "net_pnl": ("net PnL", "{:.1%}", "above"),
-    "max_drawdown": ("drawdown", "{:.0%}", "below"),
+    "hit_rate": ("hits", "{:.0%}", "above"),
+    "net_pnl": ("PnL", "{:.1%}", "above"),
+    "max_drawdown": ("DD", "{:.0%}", "below"),
     "samples": ("trades", "{:.0f}", "above"),
 }
-"""How the gates of this plugin are called in a few words, how their limits are written, and on which side is good."""
+"""How the gates of this plugin are called in a word, how their limits are written, and on which side is good; in the
+order of the table's columns."""
 
-CHAMPION_FROM, MODEL_FROM = 88, 112
+CHAMPION_FROM, MODEL_FROM = 88, 116
 """Columns of the terminal from which the standing, and the folder, of each model have room."""
 
 
@@ -76,11 +77,11 @@ def show(context: Context, run_date: date, target: Console | None = None) -> Non
 def _print(target: Console, context: Context, report: NightReport) -> None:
     """Print table and notes; notes are not cut, so that paths can be copied."""
     target.print(_table(report, target.width))
-    for note in _notes(report, str(context.paths.workspace)):
+    for note in _notes(report, str(context.paths.workspace), target.width):
         target.print(note, soft_wrap=True)
 
 
-def _notes(report: NightReport, workspace: str) -> Iterator[Text]:
+def _notes(report: NightReport, workspace: str, width: int) -> Iterator[Text]:
     from rich.text import Text
 
     limits = _limits(report)
@@ -89,7 +90,7 @@ def _notes(report: NightReport, workspace: str) -> Iterator[Text]:
     for coin in report.coins:
         if coin.reason:
             yield Text.assemble((f"{coin.symbol} {coin.state}: ", "yellow"), coin.reason)
-    yield Text(_totals(report), style="bold")
+    yield Text(_totals(report, width), style="bold")
     folders = {coin.path.rsplit("/", 1)[-1] for coin in report.coins if coin.path}
     model = folders.pop() if len(folders) == 1 else "MODEL"
     yield Text(f"Artefacts: {workspace}/models/COIN/{model}", style="dim")
@@ -115,7 +116,10 @@ def _table(report: NightReport, width: int) -> Table:
         table.add_column("Model", no_wrap=True, style="dim")
     for coin in report.coins:
         if coin.metadata:
-            table.add_row(*_cells(coin, report.run_date)[: len(table.columns)])
+            cells = _cells(coin, report.run_date)
+            if width < CHAMPION_FROM and coin.champion is not None:
+                cells[1].append(" *")
+            table.add_row(*cells[: len(table.columns)])
     return table
 
 
@@ -142,7 +146,7 @@ def _why(metadata: Mapping[str, Any]) -> Text:
     from rich.text import Text
 
     gates = metadata["gates"]
-    failed = [gate for gate in gates if not gate["passed"]]
+    failed = sorted((gate for gate in gates if not gate["passed"]), key=lambda gate: _place(gate["gate"]))
     if not gates:
         return Text("no gates, so not passed", style="red")
     if not failed:
@@ -150,12 +154,16 @@ def _why(metadata: Mapping[str, Any]) -> Text:
     reasons: dict[str, list[str]] = {}
     for gate in failed:
         name, _, side = WORDS.get(gate["gate"], (gate["sentence"], "", ""))
-        word = {"above": "too low", "below": "too high"}.get(side, "")
+        word = {"above": "low", "below": "high"}.get(side, "")
         if side and gate["value"] is None:
             word = "unknown"
         reasons.setdefault(word, []).append(name)
     text = "; ".join(f"{', '.join(names)} {word}".strip() for word, names in reasons.items())
     return Text(text)
+
+
+def _place(gate: str) -> int:
+    return list(WORDS).index(gate) if gate in WORDS else len(WORDS)
 
 
 def _champion(coin: CoinReport, run_date: date) -> Text:
@@ -173,14 +181,14 @@ def _limits(report: NightReport) -> str:
     """Write the limits of the gates, as they were that night."""
     gates: list[Mapping[str, Any]] = next((coin.metadata["gates"] for coin in report.coins if coin.metadata), [])
     parts = []
-    for gate in gates:
+    for gate in sorted(gates, key=lambda gate: _place(gate["gate"])):
         name, form, side = WORDS.get(gate["gate"], (gate["gate"], "{:g}", ""))
         limit = "" if gate["limit"] is None else f" {side} {form.format(gate['limit'])}".replace("  ", " ")
         parts.append(f"{name}{limit}")
     return " · ".join(parts)
 
 
-def _totals(report: NightReport) -> str:
+def _totals(report: NightReport, width: int) -> str:
     states = [coin.state for coin in report.coins]
     passed = sum(bool(coin.metadata.get("passed")) for coin in report.coins)
     champions = sum(coin.champion is not None for coin in report.coins)
@@ -189,4 +197,6 @@ def _totals(report: NightReport) -> str:
         f"{states.count('skipped')} skipped · {passed} passed all gates · {champions} with a champion"
     )
     minutes = report.summary.get("wall_minutes")
+    if any(coin.champion for coin in report.coins) and width < CHAMPION_FROM:
+        line += " (*)"
     return f"{line} · trained in {minutes:.1f} min" if minutes else line

@@ -42,15 +42,16 @@ def test_the_table_fits_and_names_every_coin_with_its_verdict(night: Context, wi
     assert max(len(line.rstrip()) for line in table.splitlines()) <= width
     assert "EDGE-USDT" in text
     assert "all 5 passed" in " ".join(text.split())
-    assert "too low" in text
+    assert "PnL low" in text
+    assert ("EDGE-USDT *" in text) is (width == 80), "without a column for it, a star says champion"
     assert "3 coins: 2 trained, 0 failed, 1 skipped · 1 passed all gates · 1 with a champion" in " ".join(text.split())
 
 
 def test_the_table_says_why_a_coin_has_no_model_and_what_the_limits_are(night: Context) -> None:
     text = " ".join(shown(night, 120).split())
     assert "BAD-USDT skipped: no usable candles: the file is empty" in text
-    assert "drawdown below 20%" in text
-    assert "Sharpe above 0.50" in text
+    assert "DD below 20%" in text
+    assert "Gates: Sharpe above 0.50 · hits above 45%" in text
     assert "new" in text
 
 
