@@ -96,6 +96,7 @@ def test_every_source_is_named_and_no_secret_is_shown(
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     (credentials / "stranger__token").write_text("t0ken-from-a-file\n", "utf-8")
+    (credentials / "stranger__greeting").write_text("s3same", "utf-8")
     with settings_file.open("a", encoding="utf-8") as file:
         file.write("database: postgresql://me:geheim@host/db\n")
     environment = {
@@ -109,6 +110,7 @@ def test_every_source_is_named_and_no_secret_is_shown(
         assert output.returncode == 0, output.stderr
         assert "geheim" not in output.stdout + output.stderr
         assert "t0ken" not in output.stdout + output.stderr
+        assert "s3same" not in output.stdout + output.stderr, "whatever comes as a credential is a secret"
     shown = {entry["name"]: (entry["value"], entry["origin"]) for entry in json.loads(done.stdout)["settings"]}
     assert shown["database"] == (f"postgresql://me:{MASK}@host/db", f"{settings_file}:3")
     assert shown["logging.file_count"] == (3, "environment HURACAN_LOGGING__FILE_COUNT")
