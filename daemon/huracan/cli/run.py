@@ -42,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--due", help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--log-format", choices=("human", "json"), default="human", help=argparse.SUPPRESS)
     json_option(parser)
 
 
@@ -83,9 +84,13 @@ def _run(arguments: argparse.Namespace) -> int:
     notifier = Notifier(os.environ.pop("NOTIFY_SOCKET", None))
     stop = StopSwitch()
     stop.on_signals()
-    display = choose_display(console(arguments, stderr=True), silent=arguments.json)
+    to_parent = arguments.log_format == "json"
+    display = choose_display(console(arguments, stderr=True), silent=arguments.json or to_parent)
     try:
-        context = open_application(arguments.config, environment(arguments), log_stream=display.stream)
+        context = open_application(
+            arguments.config, environment(arguments), log_stream=display.stream, log_style=arguments.log_format,
+            log_file=not to_parent,
+        )  # fmt: skip
         with context.store:
             notifier.ready(f"{arguments.name}: starting")
             machinery = _machinery(context, environment(arguments), stop, display, notifier.alive)
@@ -101,6 +106,8 @@ def _run_and_tell(context: Context, arguments: argparse.Namespace, machinery: Ma
     request = _request(context, arguments)
     result = run_pipeline(context, request, _jobs(context, arguments), machinery)
     display.close()
+    if arguments.log_format == "json":
+        return result.exit_code
     if arguments.json:
         show_json(_as_json(result))
     elif result.exit_code == 4 and not result.worked:

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from huracan.errors import LockedError, SettingsError
 from huracan.paths import write_json
 
-__all__ = ["job_lock", "run_lock"]
+__all__ = ["daemon_lock", "job_lock", "run_lock"]
 
 _RUN_WAIT = 2.0
 _ORPHAN_WAIT = 15.0
@@ -36,6 +36,13 @@ def run_lock(state: Path, what: str, now: datetime) -> Iterator[None]:
 def job_lock(state: Path) -> Iterator[None]:
     """Hold what a later run waits for, should this job outlive the run that started it."""
     with _held(state / "job.lock", _RUN_WAIT, lambda: "another job works in this workspace"):
+        yield
+
+
+@contextmanager
+def daemon_lock(state: Path) -> Iterator[None]:
+    """Be the one daemon of a workspace. Raises LockedError where there is one."""
+    with _held(state / "daemon.lock", _RUN_WAIT, lambda: "another huracan daemon looks after this workspace"):
         yield
 
 

@@ -222,7 +222,8 @@ def _correction(row: JobRow, ended: Exit, last_words: str) -> tuple[RunState, in
             error = "was stopped by somebody else than its run"
         elif ended.reason is ExitReason.EXITED:
             error += f" before its work was done{': ' + last_words if last_words else ''}"
-        code = ended.code if ended.code != ExitCode.DONE else int(ExitCode.BUG)
+        ended_itself = ended.reason in (ExitReason.EXITED, ExitReason.SIGNALLED) and ended.code != ExitCode.DONE
+        code = ended.code if ended_itself else int(ExitCode.BUG)
         return RunState.FAILED, code, error
     return None
 

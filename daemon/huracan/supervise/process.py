@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 
 from huracan.run.heartbeat import Notification, NotifyListener
-from huracan.supervise.base import Backoff, Child, Exit, ExitReason, StopSwitch, Watcher
+from huracan.supervise.base import Backoff, Child, Exit, ExitReason, StopSwitch, Supervisor, Watcher
 
 __all__ = ["ProcessSupervisor", "keep_running"]
 
@@ -54,7 +54,7 @@ class ProcessSupervisor:
 
 
 def keep_running(
-    supervisor: ProcessSupervisor,
+    supervisor: Supervisor,
     child: Callable[[], Child],
     watcher: Watcher,
     stop: StopSwitch,
