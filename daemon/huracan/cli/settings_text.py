@@ -136,7 +136,7 @@ def _kind(info: FieldInfo) -> str:
         for attribute, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")):
             value = getattr(mark, attribute, None)
             if value is not None:
-                limits.append(f"{sign} {value:g}" if isinstance(value, (int, float)) else f"{sign} {value}")
+                limits.append(f"{sign} {value:g}" if isinstance(value, float) else f"{sign} {value}")
         if getattr(mark, "min_length", None):
             limits.append(f"at least {mark.min_length} long")
     return ", ".join([_type_text(info.annotation), *limits])
