@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huracan.market.costs import estimate_costs
-
 from huracan.clock import milliseconds
 from huracan.context import Context
 from huracan.errors import DataError, UsageError
+from huracan.market.costs import estimate_costs
 from huracan.paths import safe_symbol
 from huracan_training.coin import CoinTask, Source
 from huracan_training.settings import TrainingSettings
@@ -142,18 +141,5 @@ def coin_costs(coin: Coin, order_quote: float) -> dict[str, Any]:
         daily_volatility=facts["daily_volatility"],
         order_quote=order_quote,
     )
-    return {
-        "schema": 1,
-        "symbol": safe_symbol(coin.symbol),
-        "fee_bps": costs.fee_bps,
-        "half_spread_bps": costs.half_spread_bps,
-        "slippage_bps": costs.slippage_bps,
-        "funding_bps_per_day": costs.funding_bps_per_day,
-        "side_bps": costs.side_bps,
-        "round_trip_bps": costs.round_trip_bps,
-        "fee_source": costs.fee_source,
-        "spread_source": costs.spread_source,
-        "slippage_source": costs.slippage_source,
-        "order_quote": costs.order_quote,
-        "quote_volume_24h": facts["quote_volume_24h"],
-    }
+    head = {"schema": 1, "symbol": safe_symbol(coin.symbol), "quote_volume_24h": facts["quote_volume_24h"]}
+    return head | costs.to_json()

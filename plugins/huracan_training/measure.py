@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from huracan.market import measures
 from huracan.market.candles import bars_per_year
+from huracan.market.measures import hit_rate, max_drawdown, net_pnl, profit_factor, sharpe
 from huracan_training.dataset import Dataset
 from huracan_training.evaluate import FoldResult
 from huracan_training.search import log_loss
@@ -35,19 +35,19 @@ def measure(data: Dataset, results: Sequence[FoldResult], timeframe: str) -> dic
     labels = _labels(data, rows, scores)
     return {
         "schema": 1,
-        "sharpe": measures.sharpe(returns, year),
-        "hit_rate": measures.hit_rate(trades),
-        "net_pnl": _compound(returns),
-        "gross_pnl": _compound(gross),
-        "max_drawdown": measures.max_drawdown(returns),
+        "sharpe": sharpe(returns, year),
+        "hit_rate": hit_rate(trades),
+        "net_pnl": net_pnl(returns),
+        "gross_pnl": net_pnl(gross),
+        "max_drawdown": max_drawdown(returns),
         "samples": len(trades),
         "test_rows": len(returns),
         "exposure": float(held.mean()),
         "turnover": 2 * len(trades) / (len(returns) / year),
         "cost_share": _ratio(float((gross - trades).sum()), float(np.abs(gross).sum())),
-        "profit_factor": _ratio(float(trades[trades > 0].sum()), float(-trades[trades < 0].sum())),
+        "profit_factor": profit_factor(trades),
         "mean_trade_net_bps": float(trades.mean() * 1e4) if len(trades) else None,
-        "last_7d_net_bps": _compound(returns[recent]) * 1e4,
+        "last_7d_net_bps": net_pnl(returns[recent]) * 1e4,
         **labels,
         "folds": [_fold(data, each, year) for each in results],
     }
@@ -59,10 +59,10 @@ def _fold(data: Dataset, each: FoldResult, year: float) -> dict[str, Any]:
         "fold": each.fold.number,
         "test_rows": each.fold.test_rows,
         "samples": len(each.result.trades),
-        "sharpe": measures.sharpe(each.result.returns, year),
-        "hit_rate": measures.hit_rate(each.result.trades),
-        "net_pnl": _compound(each.result.returns),
-        "max_drawdown": measures.max_drawdown(each.result.returns),
+        "sharpe": sharpe(each.result.returns, year),
+        "hit_rate": hit_rate(each.result.trades),
+        "net_pnl": net_pnl(each.result.returns),
+        "max_drawdown": max_drawdown(each.result.returns),
         "log_loss": _labels(data, rows, each.scores)["log_loss"],
         "candidate": each.choice.candidate,
         "threshold": each.choice.threshold,
@@ -76,10 +76,6 @@ def _labels(data: Dataset, rows: np.ndarray, scores: np.ndarray) -> dict[str, fl
         return {"log_loss": None, "label_share": None}
     y = data.y[rows][known]
     return {"log_loss": log_loss(y, scores[known]), "label_share": float(y.mean())}
-
-
-def _compound(returns: np.ndarray) -> float:
-    return float(np.prod(1.0 + returns) - 1.0)
 
 
 def _ratio(part: float, whole: float) -> float | None:
