@@ -1,0 +1,57 @@
+"""Returns, bar shapes, averages, volatility and bands. Averages are in quote currency, the rest are fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import talib
+
+from huracan.types import FeatureInput
+from huracan_features.windows import lag, ratio, rolling
+
+__all__ = ["COLUMNS", "compute"]
+
+COLUMNS = (
+    "ret_1", "ret_5", "ret_20", "log_ret_1", "log_ret_5", "price_change", "high_low_ratio", "close_open_ratio",
+    "sma_5", "sma_10", "sma_20", "sma_50", "ema_5", "ema_10", "ema_20", "price_vs_sma_20",
+    "volatility_5", "volatility_20", "atr_14", "bb_upper", "bb_lower", "bb_width", "price_vs_bb",
+)  # fmt: skip
+
+
+def compute(given: FeatureInput, known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the columns of this group."""
+    del known
+    c = given.candles
+    close = c.close
+    made = {
+        "ret_1": ratio(close, lag(close, 1)) - 1.0,
+        "ret_5": ratio(close, lag(close, 5)) - 1.0,
+        "ret_20": ratio(close, lag(close, 20)) - 1.0,
+        "price_change": close - lag(close, 1),
+        "high_low_ratio": c.high / c.low,
+        "close_open_ratio": close / c.open,
+    }
+    made["log_ret_1"] = np.log1p(made["ret_1"])
+    made["log_ret_5"] = np.log1p(made["ret_5"])
+    for rows in (5, 10, 20, 50):
+        made[f"sma_{rows}"] = talib.SMA(close, rows)
+    for rows in (5, 10, 20):
+        made[f"ema_{rows}"] = talib.EMA(close, rows)
+    made["price_vs_sma_20"] = ratio(close, made["sma_20"]) - 1.0
+    for rows in (5, 20):
+        made[f"volatility_{rows}"] = rolling(made["log_ret_1"], rows, "std")
+    made["atr_14"] = talib.ATR(c.high, c.low, close, 14)
+    return made | _bands(close)
+
+
+def _bands(close: np.ndarray) -> dict[str, np.ndarray]:
+    """Bollinger bands of 20 rows and 2 standard deviations (n): width over the middle, place of the close in them."""
+    middle, deviation = rolling(close, 20, "mean"), rolling(close, 20, "std") * np.sqrt(19 / 20)
+    upper, lower = middle + 2 * deviation, middle - 2 * deviation
+    return {
+        "bb_upper": upper,
+        "bb_lower": lower,
+        "bb_width": ratio(upper - lower, middle),
+        "price_vs_bb": ratio(close - lower, upper - lower),
+    }
