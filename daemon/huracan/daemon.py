@@ -39,7 +39,7 @@ _LATEST_SIGN = 60.0
 """Seconds after which a thread that does not come round is taken to hang: then systemd hears nothing any more."""
 
 _LOOK_AGAIN = 30.0
-_ENOUGH_TRIES = 10
+_ENOUGH_KILLS = 10
 
 
 class Daemon:
@@ -180,21 +180,22 @@ class Daemon:
 
     def _run_until_it_ended(self, pipeline: str, run_date: date) -> None:
         """Start `huracan run`; again, with pauses, where it was killed or another run holds the workspace."""
-        backoff = Backoff(10.0, 900.0)
+        backoff = Backoff(2.0, 900.0)
         due = due_at(run_date, self._times[pipeline]).isoformat()
-        for _ in range(_ENOUGH_TRIES):
+        killed = 0
+        while killed < _ENOUGH_KILLS:
             self._at_work = f"{pipeline} {run_date}: starting"
             watcher = _Watcher(self, "runs", f"{pipeline} {run_date}")
             ended = self._supervisor.run(self._child(_RUN_LIMITS, "run", pipeline, "--due", due), watcher, self._stop)
             if self._stop.asked or _has_its_end(ended):
-                break
+                return
+            killed += ended.code != ExitCode.LOCKED
             pause = backoff.after(ended.seconds)
             self._context.log.warning("%s %s %s; again in %.0f s", pipeline, run_date, ended.sentence, pause)
-            self._sleep("runs", pause)
-        else:
-            self._context.emit(
-                "run-given-up", Severity.ERROR, f"{pipeline} {run_date}: given up, it never came to its end"
-            )
+            self._at_work = f"{pipeline} {run_date}: waits to be started again"
+            if self._sleep("runs", pause):
+                return
+        self._context.emit("run-given-up", Severity.ERROR, f"{pipeline} {run_date}: given up, it never came to its end")
 
     def _serve(self, service: Service) -> None:
         """Keep one service running."""
@@ -216,10 +217,12 @@ class Daemon:
     def _child(self, limits: Limits, *words: str) -> Child:
         return Child(self._command(*words, "--log-format", "json"), self._environment, limits)
 
-    def _sleep(self, thread: str, seconds: float) -> None:
+    def _sleep(self, thread: str, seconds: float) -> bool:
+        """Sleep, giving signs of life; return True at once when the daemon is to stop."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and not self._stop.wait(min(left, 1.0)):
             self._signs[thread] = time.monotonic()
+        return self._stop.asked
 
     def sign(self, thread: str) -> None:
         """Note that a thread has come round."""

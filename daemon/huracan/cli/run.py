@@ -217,6 +217,7 @@ def _show_results(context: Context, result: RunResult) -> None:
     try:
         show = getattr(importlib.import_module(command.module), "show", None)
         if show is not None:
+            print(flush=True)
             show(context, result.run.run_date)
     except Exception as error:
         context.log.warning("the results cannot be shown: %s: %s", type(error).__name__, error, exc_info=error)

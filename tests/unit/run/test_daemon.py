@@ -65,7 +65,9 @@ def start(make_program: Callable[..., Any]) -> Iterator[Callable[..., subprocess
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def stop(process: subprocess.Popen[str]) -> float:
