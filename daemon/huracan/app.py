@@ -54,7 +54,9 @@ def open_application(
     paths = Paths(settings.core.workspace)
     if create:
         _make_workspace(paths.workspace)
-    logs.configure(settings.core.logging, paths.logs if create and log_file else None, log_style, log_stream or sys.stderr)
+    logs.configure(
+        settings.core.logging, paths.logs if create and log_file else None, log_style, log_stream or sys.stderr
+    )
     store = _open_store(settings, paths, create)
     return assemble(settings, plugins, store, clock or SystemClock(), progress=progress)
 
