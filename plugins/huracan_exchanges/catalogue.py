@@ -65,7 +65,7 @@ class Coin:
         return f"{self.base}-{QUOTE}"
 
 
-_UP, _STRONG, _BACK = Edge(1, 90.0), Edge(1, 105.0), Edge(-1, 95.0)
+_UP, _STRONG, _BACK = Edge(1, 200.0), Edge(1, 230.0), Edge(-1, 210.0)
 
 _PERMANENT = (
     Coin("BTC", 30_000.0, 1.0, 0.0040, 1.5e9, 1.0, sort=Sort.BITCOIN),

@@ -58,6 +58,8 @@ class FilesExchange:
         self._now = now
         self._log = log
         self._metadata = read_metadata(settings.metadata) if settings.metadata else Metadata(None, {})
+        if settings.metadata and self._metadata.said_at is None:
+            log.warning("%s has no serverTime: what it says about halts is not used", settings.metadata.name)
         self._files, self._refused = _list_folder(settings.path)
         self._seen: dict[str, _Seen] | None = None
         self._newest: tuple[str, Bars] | None = None
@@ -132,6 +134,7 @@ class FilesExchange:
         facts = last_days(bars, milliseconds(self._now))
         said = self._metadata.markets.get((base, quote))
         last_close = instant(int(bars.candles.timestamp[-1]) + bars.length)
+        first_open = instant(int(bars.candles.timestamp[0]))
         fresh = self._now - last_close <= timedelta(hours=self._settings.stale_hours)
         market = Market(
             symbol=symbol,
@@ -139,7 +142,7 @@ class FilesExchange:
             quote=quote,
             kind=self._settings.market_type,
             active=fresh and not self._halted(said, facts.last_trade_at),
-            listed_at=instant(int(bars.candles.timestamp[0])),
+            listed_at=min(first_open, said.listed_at) if said and said.listed_at else first_open,
             taker_fee_bps=self._settings.taker_fee_bps,
             maker_fee_bps=self._settings.maker_fee_bps,
             leveraged_token=said is not None and said.leveraged_token,

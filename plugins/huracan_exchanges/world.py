@@ -10,7 +10,7 @@ The simple return of a coin in hour t is ``beta * market + noise + event + drift
   A panic begins with a fall of exponential size; the other regimes drift up by just the fall's expected size per hour,
   so that the mean stays zero whatever one knows. Neither regime has another drift.
 - noise: the same with the coin's own volatility.
-- event: every 25 hours or so a jump of 2 to 4 hourly volatilities, up or down with equal chance, at six times the usual
+- event: every 21 hours or so a jump of 3 to 5 hourly volatilities, up or down with equal chance, at six times the usual
   volume, which then fades over hours. All coins have events.
 - drift: planted, in some coins only; see :func:`huracan_exchanges.catalogue.edge_of`.
 
@@ -45,8 +45,17 @@ BITCOIN_NOISE = 0.0040
 PANIC_SHARE = 0.15
 """Chance that a range or trend that ends becomes a panic."""
 FALL, LARGEST_FALL = 0.025, 0.12
-EVENT_MEAN_GAP = 14.0
-EVENT_VOLUME = 5.0
+EVENT_MEAN_GAP = 10.0
+"""Hours between the end of one event's window and the next event, on average."""
+EVENT_SIZE = (3.0, 5.0)
+"""Least and largest jump of an event, in the coin's own hourly volatility."""
+EVENT_VOLUME, FADE_HOURS = 5.0, 6.0
+"""Volume that an event adds, as a multiple of the usual, and in how many hours it falls to 1/e."""
+EVENT_TURNOVER = 2.4
+"""By how much events raise a coin's mean turnover; divided out, so that the catalogue's turnover is the mean."""
+
+
+EVENTFUL = (Sort.COIN, Sort.THIN, Sort.REDENOMINATED, Sort.HALTED)
 
 
 def _day_ms(day: date) -> int:
@@ -136,7 +145,7 @@ class World:
     # --------------------------------------------------------------------------------------------------------- coin
 
     def _prices(self, coin: Coin) -> tuple[Series, Series, Series]:
-        """Return closes, hourly volatility, and how busy each hour is (1 on average without events)."""
+        """Return closes, hourly volatility, and how busy each hour is (about 1 on average without events)."""
         if coin.sort is Sort.STABLE:
             wobble = coin.noise * self._fat_tailed(coin.base)
             return coin.price * (1 + wobble), np.full(self.hours, coin.noise, dtype=np.float64), self._season
@@ -171,7 +180,7 @@ class World:
         for after in range(EVENT_BARS + 1):
             hit = at + after < self.hours
             where = at[hit] + after
-            fade[where] = EVENT_VOLUME * np.exp(-after / 3)
+            fade[where] = EVENT_VOLUME * np.exp(-after / FADE_HOURS)
             if coin.edge is not None and 0 < after <= coin.edge.bars:
                 drift[where] = sign[hit] * coin.edge.direction * coin.edge.total_bps / 1e4 / coin.edge.bars
         return returns + drift, loud, fade
@@ -183,11 +192,12 @@ class World:
         at = np.cumsum(gaps)
         at = at[at < self.hours]
         sign = np.where(self._generator(name, "signs").random(most) < 0.5, -1.0, 1.0)[: at.size]
-        return at, sign, self._generator(name, "sizes").uniform(2.0, 4.0, most)[: at.size]
+        return at, sign, self._generator(name, "sizes").uniform(*EVENT_SIZE, most)[: at.size]
 
     def _turnover(self, coin: Coin, busy: np.ndarray) -> Series:
         noise = np.exp(0.35 * self._generator(coin.base, "volume").standard_normal(self.hours))
-        turnover = coin.turnover / 24 * busy * noise * self._slow(f"{coin.base} turnover", 0.95, 0.25)
+        share = EVENT_TURNOVER if coin.sort in EVENTFUL else 1.0
+        turnover = coin.turnover / share / 24 * busy * noise * self._slow(f"{coin.base} turnover", 0.95, 0.25)
         if coin.sort is Sort.THIN:
             turnover[self._generator(coin.base, "silence").random(self.hours) < 0.3] = 0.0
         return turnover

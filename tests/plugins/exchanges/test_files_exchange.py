@@ -357,6 +357,16 @@ def test_the_exchange_is_believed_about_a_halt_unless_it_says_so_later_or_trades
     assert market(open_folder(NOW, metadata=path)).active is active
 
 
+def test_the_exchange_is_believed_about_an_earlier_listing_than_the_first_candle(
+    folder: Path, tmp_path: Path, frame: Frame, open_folder: Open
+) -> None:
+    frame(480).write_parquet(folder / "AAA-USDT.parquet")
+    for days, listed in ((-900, FIRST - timedelta(days=900)), (5, FIRST)):
+        said = {**BROKEN, "status": "TRADING", "onboardDate": milliseconds(FIRST + timedelta(days=days))}
+        path = write_metadata(tmp_path / "info.json", NOW, said)
+        assert market(open_folder(NOW, metadata=path)).listed_at == listed
+
+
 def test_leveraged_tokens_are_known_by_permission_or_by_a_name_beside_their_coin(
     folder: Path, tmp_path: Path, frame: Frame, open_folder: Open
 ) -> None:
