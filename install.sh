@@ -149,7 +149,7 @@ install_package() {
     return 0
   fi
   say "installing Huracan and what it needs from PyPI (some minutes the first time)"
-  (cd -- "$root" && "$python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".$1") ||
+  (cd -- "$root" && "$python" -m pip install --quiet --disable-pip-version-check --use-pep517 -c constraints.txt -e ".$1") ||
     die "pip could not install; see above. Is PyPI reachable from here?"
   fingerprint "$1" >"$stamp"
 }

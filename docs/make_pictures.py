@@ -19,7 +19,7 @@ from huracan.cli.main import main as huracan
 
 IMAGES = Path(__file__).resolve().parent / "images"
 PICTURES = {"night": ["results"], "status": ["status"], "doctor": ["doctor"], "plugins": ["plugins"]}
-WIDTH = 150
+WIDTH = 122
 
 # Without the web font: the picture must look the same for readers who are offline.
 FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,16 @@ def test_ci_runs_the_command_of_the_readme(repository: Path) -> None:
     assert "exec ./install.sh test" in (repository / ".ci" / "run").read_text("utf-8")
     assert "./install.sh test" in (repository / "README.md").read_text("utf-8")
     assert os.access(repository / ".ci" / "run", os.X_OK)
+
+
+def test_everything_that_is_needed_is_pinned(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = {_name(line) for line in [*project["dependencies"], *extras["test"], *extras["postgresql"]]}
+    pins = [line for line in (repository / "constraints.txt").read_text("utf-8").splitlines() if line[0] != "#"]
+    assert all("==" in line for line in pins)
+    assert wanted - {"huracan-engine"} <= {_name(line) for line in pins}, "made anew as its head says"
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower().replace("_", "-")
