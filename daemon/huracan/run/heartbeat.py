@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import socket
 import tempfile
@@ -36,8 +37,9 @@ SEND_TIMEOUT = 0.2
 
 _DATAGRAM_BYTES = 65536
 _TEXT_LENGTH = 300
-_LONGEST_SOCKET_PATH = 100
-"""sun_path holds 108 bytes with its final zero."""
+_FOLDER_PREFIX = "huracan-notify-"
+_LONGEST_PARENT = 70
+"""A socket address holds 108 bytes with its final zero; folder and name take 31 of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +282,20 @@ def _connected(address: str) -> socket.socket:
 
 def _short_folder() -> Path:
     """Make a folder that only this user may enter, with a path that leaves room in a socket address."""
-    folder = Path(tempfile.mkdtemp(prefix="huracan-"))
-    if len(str(folder / "notify").encode()) > _LONGEST_SOCKET_PATH:
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="huracan-", dir="/tmp"))
-    return folder
+    parent = Path(tempfile.gettempdir())
+    if len(os.fsencode(parent)) > _LONGEST_PARENT:
+        parent = Path("/tmp")
+    _sweep_dead(parent)
+    return Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX, dir=parent))
+
+
+def _sweep_dead(parent: Path) -> None:
+    """Delete what listeners that were killed left behind: this user's sockets which nobody holds any more."""
+    for folder in parent.glob(f"{_FOLDER_PREFIX}*"):
+        try:
+            if folder.stat().st_uid == os.getuid() and (folder / "notify").is_socket():
+                _connected(str(folder / "notify")).close()
+        except ConnectionRefusedError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue  # somebody else sweeps here too, or may not look: it is only tidiness

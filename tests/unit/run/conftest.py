@@ -43,8 +43,9 @@ class Program:
         return self.folder / "work"
 
     def environment(self, **more: str) -> dict[str, str]:
+        paths = os.pathsep.join([str(self.folder / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
         return {
-            **os.environ, "PYTHONPATH": str(self.folder / "site"), "HURACAN_PLUGINS_ONLY": "toy", "COLUMNS": "160",
+            **os.environ, "PYTHONPATH": paths, "HURACAN_PLUGINS_ONLY": "toy", "COLUMNS": "160",
             **more,
         }  # fmt: skip
 

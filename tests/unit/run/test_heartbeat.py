@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -184,6 +185,22 @@ def test_the_socket_is_private_and_gone_afterwards(monkeypatch: pytest.MonkeyPat
     listener.close()
     assert not folder.exists()
     assert not list(deep.iterdir())
+
+
+def test_what_a_killed_listener_left_behind_is_swept_and_a_living_one_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    short = Path(tempfile.mkdtemp(prefix="t"))
+    monkeypatch.setattr("tempfile.tempdir", str(short))
+    code = "import os; from huracan.run.heartbeat import NotifyListener; l = NotifyListener(); os.kill(os.getpid(), 9)"
+    with NotifyListener() as living:
+        subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "TMPDIR": str(short)})
+        assert len(list(short.iterdir())) == 2
+        with NotifyListener() as another:
+            assert {str(f) for f in short.iterdir()} == {str(Path(x.address).parent) for x in (living, another)}
+            NotifyProgress(living.address).step("still heard")
+            assert living.receive(1) is not None
+    short.rmdir()
 
 
 def test_a_child_dies_with_its_parent_and_one_that_comes_too_late_ends_at_once(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_hang_in_c_is_killed_and_a_slow_child_that_steps_is_not(stop: StopSwit
 
 def test_status_alone_is_no_sign_of_life(stop: StopSwitch) -> None:
     talk = 'notify("READY=1")\nwhile True: time.sleep(0.05); notify("STATUS=busy")'
-    assert run(talk, stop, stall=0.5).reason is ExitReason.STALLED
+    assert run(talk, stop, stall=0.5, time=20).reason is ExitReason.STALLED
 
 
 def test_where_it_hung_is_in_the_output(stop: StopSwitch) -> None:
