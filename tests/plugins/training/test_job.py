@@ -256,8 +256,8 @@ from pathlib import Path
 from huracan.testing import make_context
 from huracan_training import job
 
-settings = {"training": {"folds": 2, "search_candidates": 2, "min_train_rows": 200, "trainer": "slow", "workers": 2,
-                         "order_quote": 1.0}}
+settings = {"training": {"folds": 2, "search_candidates": 2, "min_train_rows": 200, "trainer": sys.argv[3],
+                         "workers": 2, "order_quote": 1.0}}
 context = make_context(Path(sys.argv[1]), settings, as_of=datetime.fromisoformat(sys.argv[2]), job="train",
                        plugins=("training", "training-test-kit"))
 print(job.run(context).summary)
@@ -271,8 +271,7 @@ def test_a_night_killed_again_and_again_ends_with_the_same_bytes(coins: Make, ki
     job.run(calm)
     before = digests(calm)
     killed = force(night.context(trainer="slow"))
-    command = [sys.executable, "-c", PROGRAM, str(killed.paths.workspace), killed.current_run.as_of.isoformat()]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(kit), os.environ.get("PYTHONPATH", "")])}
+    command, environment = night_in_a_process(killed, kit, "slow")
     completed: dict[str, int] = {}
     for _ in range(4):
         kill_after_the_next_coin(command, environment, lambda: len(done(killed)))
@@ -285,6 +284,28 @@ def test_a_night_killed_again_and_again_ends_with_the_same_bytes(coins: Make, ki
     assert digests(killed) == before
     assert {len(found) for found in folders(killed).values()} == {2}
     assert not list(killed.paths.workspace.rglob("models/**/*.tmp"))
+
+
+def night_in_a_process(context: Context, kit: Path, trainer: str) -> tuple[list[str], dict[str, str]]:
+    """Return command line and environment that go on with the run of ``context``."""
+    as_of = context.current_run.as_of.isoformat()
+    path = os.pathsep.join([str(kit), os.environ.get("PYTHONPATH", "")])
+    return [sys.executable, "-c", PROGRAM, str(context.paths.workspace), as_of, trainer], {
+        **os.environ,
+        "PYTHONPATH": path,
+    }
+
+
+def test_a_hanging_worker_dies_with_the_killed_job(coins: Make, kit: Path) -> None:
+    context = coins("AAA-USDT", "EDGE-USDT").context(trainer="hang")
+    command, environment = night_in_a_process(context, kit, "hang")
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_until((context.paths.model_folder("AAA-USDT", context.clock.now()) / "split_indices.json").exists)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        process.kill()
+        process.wait()
+    wait_until(lambda: not any(alive(child) for child in children))
 
 
 def kill_after_the_next_coin(command: list[str], environment: dict[str, str], finished: Callable[[], int]) -> None:
