@@ -117,7 +117,7 @@ class Daemon:
         times = parse_times(self._context.settings.core.schedule.pipelines)
         for name in times.keys() - declared:
             self._context.emit(
-                "schedule-failed", Severity.ERROR,
+                "schedule.failed", Severity.ERROR,
                 f"schedule.pipelines.{name}: no enabled plugin declares a job of that pipeline; see `huracan plugins`",
             )  # fmt: skip
         return {name: at for name, at in times.items() if name in declared}
@@ -145,7 +145,7 @@ class Daemon:
             self._due.put((pipeline, run_date))
 
     def _report_schedule(self, pipeline: str, sentence: str) -> None:
-        self._context.emit("schedule-failed", Severity.ERROR, f"{pipeline} {sentence}")
+        self._context.emit("schedule.failed", Severity.ERROR, f"{pipeline} {sentence}")
 
     # -------------------------------------------------------------------------------------------- the other threads
 
@@ -195,7 +195,7 @@ class Daemon:
             self._at_work = f"{pipeline} {run_date}: waits to be started again"
             if self._sleep("runs", pause):
                 return
-        self._context.emit("run-given-up", Severity.ERROR, f"{pipeline} {run_date}: given up, it never came to its end")
+        self._context.emit("run.given-up", Severity.ERROR, f"{pipeline} {run_date}: given up, it never came to its end")
 
     def _serve(self, service: Service) -> None:
         """Keep one service running."""
@@ -203,7 +203,7 @@ class Daemon:
 
         def ended(exit_: Exit, pause: float) -> None:
             title = f"{name} {exit_.sentence}; it is started again in {pause:.1f} s"
-            self._context.emit("service-ended", Severity.WARNING, title)
+            self._context.emit("service.ended", Severity.WARNING, title)
 
         keep_running(
             self._supervisor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO, cast
@@ -75,8 +76,9 @@ class PlainDisplay(SilentDisplay):
         self._say(f"{job}: {state} after {seconds:.1f} s" + (f": {summary}" if summary else ""))
 
     def _say(self, text: str) -> None:
-        self.stream.write(f"{text}\n")
-        self.stream.flush()
+        with contextlib.suppress(OSError):  # who watched has gone; the night goes on
+            self.stream.write(f"{text}\n")
+            self.stream.flush()
 
 
 class BarDisplay:

@@ -119,11 +119,13 @@ class _Run:
         self._ledger, self._run, self._clock = context.store.ledger, context.current_run, context.clock
         self._stop = machinery.stop
         self._worked: frozenset[str] = frozenset()
+        self._cut_short = False
 
     def work(self) -> RunResult:
         write_status(self._context)
         for job in self._jobs:
             if self._stop.asked:
+                self._cut_short = True
                 break
             self._do(job)
             write_status(self._context)
@@ -146,7 +148,7 @@ class _Run:
             if row.state is not RunState.FAILED or self._stop.asked:
                 break
             if attempt == job.retries or row.exit_code in _NOT_TRIED_AGAIN:
-                self._context.emit("job-failed", Severity.ERROR, f"{job.name} failed: {row.error}", failed_job=job.name)
+                self._context.emit("job.failed", Severity.ERROR, f"{job.name} failed: {row.error}", failed_job=job.name)
                 break
             self._pause(job, attempt)
 
@@ -199,16 +201,15 @@ class _Run:
 
     def _end(self) -> RunResult:
         rows = _rows(self._context, self._jobs)
-        stopped = self._stop.asked and len(rows) < len(self._jobs)
-        state = RunState.INTERRUPTED if stopped else state_of(rows)
-        code = INTERRUPTED_CODE if stopped else exit_code_of(rows)
+        state = RunState.INTERRUPTED if self._cut_short else state_of(rows)
+        code = INTERRUPTED_CODE if self._cut_short else exit_code_of(rows)
         summary = summary_of(rows)
         self._ledger.end_run(self._run.run_id, state, summary, self._clock.now())
         write_status(self._context)
         if state is not RunState.INTERRUPTED:
             quiet = code in (ExitCode.DONE, ExitCode.NOTHING_TO_DO)
             severity = Severity.INFO if quiet else Severity.WARNING if code == 3 else Severity.ERROR
-            self._context.emit("run-ended", severity, f"{self._run.pipeline} {self._run.run_date}: {summary}")
+            self._context.emit("run.ended", severity, f"{self._run.pipeline} {self._run.run_date}: {summary}")
         return RunResult(_required(self._ledger.run_by_id(self._run.run_id)), tuple(rows), code)
 
 

@@ -6,7 +6,6 @@ import os
 import random
 import selectors
 import signal
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -129,10 +128,10 @@ class StopSwitch:
         return self.asked
 
     def on_signals(self) -> None:
-        """Let SIGTERM and SIGINT ask. Only the main thread may call this."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self.ask())
+        """Let SIGTERM, SIGINT and (unless nohup has it ignored) SIGHUP ask. Only the main thread may call this."""
+        hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        for number in (signal.SIGTERM, signal.SIGINT, *hang_up):
+            signal.signal(number, lambda *_: self.ask())
 
     def close(self) -> None:
         os.close(self._event)

@@ -24,6 +24,7 @@ _TICK = 1.0
 _TICK_WITHOUT_PIDFD = 0.1
 _LONGEST_LINE = 1 << 20
 _DRAIN_SECONDS = 2.0
+_HEARD_AT_ONCE = 500
 
 
 class ProcessSupervisor:
@@ -127,7 +128,10 @@ class _Watch:
             self._watcher.tick()
 
     def _hear(self) -> None:
-        while (notification := self._listener.receive()) is not None:
+        for _ in range(_HEARD_AT_ONCE):  # a child that never stops talking must not keep us from looking at the clock
+            notification = self._listener.receive()
+            if notification is None:
+                return
             self._take(notification)
 
     def _take(self, notification: Notification) -> None:

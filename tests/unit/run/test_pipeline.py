@@ -254,7 +254,7 @@ def test_two_runs_at_once_are_refused_with_the_holder_named(make_program: Callab
     first.communicate(timeout=60)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stopped_run_ends_soon_and_goes_on_with_its_instant(
     make_program: Callable[..., Any], gone: Callable[[int], bool], number: signal.Signals
 ) -> None:

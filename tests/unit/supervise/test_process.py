@@ -141,6 +141,11 @@ def test_the_time_limit_ends_even_a_child_that_steps(stop: StopSwitch) -> None:
     assert ended.reason is ExitReason.TIMED_OUT
 
 
+def test_a_child_that_never_stops_talking_is_held_to_its_time_limit(stop: StopSwitch) -> None:
+    flood = 's = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect(os.environ["NOTIFY_SOCKET"])\n'
+    assert run(flood + 'while True: s.send(b"WATCHDOG=1")', stop, time=1).reason is ExitReason.TIMED_OUT
+
+
 def test_extend_timeout_moves_the_end_and_never_forward(stop: StopSwitch) -> None:
     longer = 'notify("EXTEND_TIMEOUT_USEC=30000000"); time.sleep(1.5)'
     assert run(longer, stop, time=1).reason is ExitReason.EXITED
