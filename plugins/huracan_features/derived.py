@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import talib
 
 from huracan.types import FeatureInput
 from huracan_features.windows import lag, ratio, rolling
@@ -39,8 +40,8 @@ def compute(given: FeatureInput, known: Mapping[str, np.ndarray]) -> dict[str, n
     close, volume = given.candles.close, given.candles.volume
     made = {f"{name}_lag_{rows}": lag(known[name], rows) for name, lags in LAGS.items() for rows in lags}
     for rows in EXTREME_ROWS:
-        made[f"close_min_{rows}"] = rolling(close, rows, "min") / close - 1.0
-        made[f"close_max_{rows}"] = rolling(close, rows, "max") / close - 1.0
+        made[f"close_min_{rows}"] = talib.MIN(close, rows) / close - 1.0
+        made[f"close_max_{rows}"] = talib.MAX(close, rows) / close - 1.0
     for rows in MOMENT_ROWS:
         made[f"ret_1_mean_{rows}"] = rolling(known["ret_1"], rows, "mean")
         made[f"ret_1_std_{rows}"] = rolling(known["ret_1"], rows, "std")

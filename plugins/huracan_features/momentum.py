@@ -22,7 +22,7 @@ def compute(given: FeatureInput, known: Mapping[str, np.ndarray]) -> dict[str, n
     del known
     c = given.candles
     macd, signal, histogram = talib.MACD(c.close, 12, 26, 9)
-    stoch_k, stoch_d = talib.STOCH(c.high, c.low, c.close, 14, 3, talib.MA_Type.SMA, 3, talib.MA_Type.SMA)
+    stoch_k, stoch_d = talib.STOCH(c.high, c.low, c.close, fastk_period=14, slowk_period=3, slowd_period=3)
     return {
         "rsi_14": talib.RSI(c.close, 14),
         "macd": macd,

@@ -48,6 +48,8 @@ def compute(given: FeatureInput, known: Mapping[str, np.ndarray]) -> dict[str, n
 def _bands(close: np.ndarray) -> dict[str, np.ndarray]:
     """Bollinger bands of 20 rows and 2 standard deviations (n): width over the middle, place of the close in them."""
     middle, deviation = rolling(close, 20, "mean"), rolling(close, 20, "std") * np.sqrt(19 / 20)
+    # Twenty equal prices leave a deviation of rounding size: the close then has no place in bands that have no width.
+    deviation = np.where(deviation <= 1e-12 * middle, np.where(np.isnan(deviation), np.nan, 0.0), deviation)
     upper, lower = middle + 2 * deviation, middle - 2 * deviation
     return {
         "bb_upper": upper,

@@ -8,7 +8,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["lag", "ratio", "rolling", "rolling_beta", "rolling_correlation", "rolling_rank", "windowed"]
+__all__ = [
+    "ROUNDING",
+    "lag",
+    "ratio",
+    "rolling",
+    "rolling_beta",
+    "rolling_correlation",
+    "rolling_count",
+    "rolling_rank",
+    "windowed",
+]
+
+ROUNDING = 1e-10
+"""What a variance may be of the mean square before it counts as rounding."""
 
 
 def lag(values: np.ndarray, rows: int) -> np.ndarray:
@@ -43,33 +56,43 @@ def rolling(values: np.ndarray, rows: int, what: str) -> np.ndarray:
     return _after(found, len(values), rows)
 
 
+def rolling_count(marks: np.ndarray, rows: int) -> np.ndarray:
+    """Return how many of the last ``rows`` marks are true, as whole numbers; fewer rows count as false."""
+    counted = np.cumsum(marks)
+    counted[rows:] -= counted[:-rows].copy()
+    return counted
+
+
 def rolling_correlation(left: np.ndarray, right: np.ndarray, rows: int) -> np.ndarray:
     """Return Pearson's correlation of the last ``rows`` pairs; NaN where one side does not vary."""
-    a, b = _centred(left, rows), _centred(right, rows)
-    scale = np.sqrt(_squares(a) * _squares(b))
-    return _after(np.clip(ratio(np.einsum("ij,ij->i", a, b), scale), -1.0, 1.0), len(left), rows)
+    scale = np.sqrt(_spread(left, left, rows) * _spread(right, right, rows))
+    return _after(np.clip(ratio(_spread(left, right, rows), scale), -1.0, 1.0), len(left), rows)
 
 
 def rolling_beta(values: np.ndarray, market: np.ndarray, rows: int) -> np.ndarray:
     """Return the slope of ``values`` on ``market`` over the last ``rows`` pairs; NaN where the market does not vary."""
-    a, b = _centred(values, rows), _centred(market, rows)
-    return _after(ratio(np.einsum("ij,ij->i", a, b), _squares(b)), len(values), rows)
+    return _after(ratio(_spread(values, market, rows), _spread(market, market, rows)), len(values), rows)
 
 
 def rolling_rank(values: np.ndarray, rows: int) -> np.ndarray:
     """Return the share of the last ``rows`` values that lie below the newest: 0 to under 1, NaN with any unknown."""
     view = windowed(values, rows)
-    below = (view < view[:, -1:]).mean(axis=1)
-    known = np.isfinite(view).all(axis=1)
-    return _after(np.where(known, below, np.nan), len(values), rows)
+    below = np.count_nonzero(view < view[:, -1:], axis=1) / rows
+    ranked = _after(below, len(values), rows)
+    return np.where(rolling_count(~np.isfinite(values), rows) == 0, ranked, np.nan)
 
 
-def _centred(values: np.ndarray, rows: int) -> np.ndarray:
-    view = windowed(values, rows)
-    centred: np.ndarray = view - view.mean(axis=1, keepdims=True)
-    # What remains of equal values is rounding; it must not become a correlation.
-    scale = np.abs(view).max(axis=1, keepdims=True, initial=0.0)
-    return np.where(np.abs(centred) > 1e-12 * scale, centred, np.where(np.isnan(centred), np.nan, 0.0))
+def _spread(left: np.ndarray, right: np.ndarray, rows: int) -> np.ndarray:
+    """Return the sum of products of deviations from the mean in each window: for values around zero, as returns are.
+
+    Sums in one pass lose what is smaller than the mean square by rounding; a variance that small is taken as none.
+    """
+    a, b = windowed(left, rows), windowed(right, rows)
+    products: np.ndarray = np.einsum("ij,ij->i", a, b)
+    spread: np.ndarray = products - np.einsum("ij->i", a) * np.einsum("ij->i", b) / rows
+    if left is right:
+        return np.where(spread <= ROUNDING * products, 0.0, spread)
+    return spread
 
 
 def _squares(view: np.ndarray) -> np.ndarray:

@@ -53,4 +53,5 @@ def hit_rate(trades: np.ndarray) -> float | None:
 def profit_factor(trades: np.ndarray) -> float | None:
     """Return what winning trades won over what losing ones lost; None where nothing was lost."""
     lost = float(-trades[trades < 0].sum())
-    return float(trades[trades > 0].sum()) / lost if lost > 0 else None
+    factor = float(trades[trades > 0].sum()) / lost if lost > 0 else math.inf
+    return factor if math.isfinite(factor) else None
