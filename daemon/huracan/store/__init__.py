@@ -23,7 +23,7 @@ from huracan.store.rows import (
     UniverseDecision,
     UniverseSelection,
 )
-from huracan.store.schema import HEAD, current_revision, upgrade
+from huracan.store.schema import HEAD, current_revision, refuse_newer, upgrade
 from huracan.store.universe import UniverseSelections
 
 __all__ = [
@@ -69,7 +69,7 @@ class Store:
                 upgrade(engine, lock_folder)
         except OSError as error:
             engine.dispose()
-            raise StoreError(f"database: {file} cannot be made: {error.strerror}") from None
+            raise StoreError(f"database: the folder of {file} cannot be made: {error.strerror}") from None
         except BaseException:
             engine.dispose()
             raise
@@ -79,7 +79,7 @@ class Store:
     def open_existing(cls, url: str) -> Self | None:
         """Open a database to look at it: nothing is made or upgraded. None where there is none yet.
 
-        Raises StoreError where it needs an upgrade first.
+        Raises StoreError where it needs an upgrade first, or is newer than this program.
         """
         parsed = parse_url(url)
         file = sqlite_file(parsed)
@@ -89,6 +89,7 @@ class Store:
         try:
             with as_store_error(parsed), engine.connect() as connection:
                 revision = current_revision(connection)
+            refuse_newer(revision)
             if revision not in (HEAD, None):
                 raise StoreError(f"database: has schema {revision}, this program {HEAD}; `huracan run` upgrades it")
         except BaseException:

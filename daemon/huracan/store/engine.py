@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,27 +12,42 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from huracan.errors import StoreError
 
-__all__ = ["as_store_error", "open_engine", "parse_url", "sqlite_file"]
+__all__ = ["as_store_error", "open_engine", "parse_url", "shown", "sqlite_file"]
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one before it gives up."""
+
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
 
 
 def parse_url(text: str) -> URL:
     """Read a database URL; plain ``postgresql://`` means the psycopg driver. Raises StoreError without showing it."""
     try:
         url = make_url(text)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):
         raise StoreError("database: is no URL; use sqlite:///path/huracan.db or postgresql://user@host/name") from None
-    if url.drivername in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError(f"database: {url.get_backend_name()} is not supported; use sqlite or postgresql")
+    if url.drivername not in _DRIVERS:
+        raise StoreError(f"database: {url.drivername} is not supported; use sqlite:// or postgresql://")
+    url = url.set(drivername=_DRIVERS[url.drivername])
+    if url.drivername == "sqlite" and url.query:
+        raise StoreError(f"database {shown(url)}: an SQLite URL takes no options; leave out what follows the '?'")
     return url
+
+
+def shown(url: URL) -> str:
+    """Return the URL as it may be printed: without a password, be it before the host or among the options."""
+    secret = [key for key in url.query if "password" in key]
+    return url.difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def sqlite_file(url: URL) -> Path | None:
@@ -42,24 +59,28 @@ def sqlite_file(url: URL) -> Path | None:
 
 def open_engine(url: URL, *, read_only: bool = False) -> Engine:
     """Make an engine; nothing is connected yet. Raises StoreError where the driver is not installed."""
-    options: dict[str, Any] = {"hide_parameters": True}
-    if url.get_backend_name() == "sqlite":
-        file = sqlite_file(url)
-        if file is None:
-            options |= {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
-        else:
-            options["connect_args"] = {"timeout": BUSY_SECONDS}
-            if read_only:
-                # Without pending writes nobody has the file open: call it immutable, or SQLite makes -shm and -wal.
-                pending = file.with_name(f"{file.name}-wal").exists()
-                still = {} if pending else {"immutable": "1"}
-                url = url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true", **still})
-    else:
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        # SQLite would keep NaN, PostgreSQL refuses it: neither gets it.
+        "json_serializer": partial(json.dumps, allow_nan=False),
+    }
+    file = sqlite_file(url)
+    if url.get_backend_name() != "sqlite":
         options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+        if read_only:
+            options["execution_options"] = {"postgresql_readonly": True}
+    elif file is None:
+        options |= {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    elif read_only:
+        options |= {"poolclass": NullPool, "creator": partial(_look_at, file.absolute())}
+    else:
+        options["connect_args"] = {"timeout": BUSY_SECONDS}
     try:
         engine = create_engine(url, **options)
-    except ModuleNotFoundError as error:
-        raise StoreError(f"database: {error.name} is missing; pip install 'huracan-engine[postgresql]'") from None
+    except ImportError as error:
+        raise StoreError(
+            f"database: its driver {error.name or 'psycopg'} is missing; pip install 'huracan-engine[postgresql]'"
+        ) from None
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", partial(_prepare_sqlite, read_only=read_only))
         event.listen(engine, "begin", _begin_sqlite)
@@ -72,8 +93,25 @@ def as_store_error(url: URL) -> Iterator[None]:
     try:
         yield
     except exc.DBAPIError as error:
-        said = " ".join(str(error.orig).split())
-        raise StoreError(f"database {url.render_as_string(hide_password=True)}: {said}") from None
+        raise StoreError(f"database {shown(url)}: {_one_line(error.orig)}") from None
+    except exc.TimeoutError as error:
+        raise StoreError(f"database {shown(url)}: {_one_line(error)}") from None
+
+
+def _one_line(error: BaseException | None) -> str:
+    return " ".join(str(error).split())
+
+
+def _look_at(file: Path) -> sqlite3.Connection:
+    """Connect so that nothing is written, not even the -shm and -wal files beside the database.
+
+    Without a -wal file nobody has the database open and it may be called immutable. Asked anew for every short
+    transaction (NullPool), for a run may begin at any time.
+    """
+    still = "" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1"
+    return sqlite3.connect(
+        f"file:{quote(str(file))}?mode=ro{still}", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: Any, *, read_only: bool) -> None:

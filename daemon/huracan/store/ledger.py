@@ -50,7 +50,7 @@ class Ledger:
                 if last is not None and last.ended_at is None:
                     last.state, last.ended_at, last.summary = RunState.INTERRUPTED, now, "given up for a forced run"
                 return _run(self._new(session, pipeline, run_date, as_of, now, last))
-            known = self._as_of(session, run_date)
+            known = last.as_of if last is not None else self._as_of(session, run_date)
             if explicit and known is not None and known != as_of:
                 raise UsageError(
                     f"{run_date} was run as of {known:%Y-%m-%dT%H:%M:%SZ} already, not {as_of:%Y-%m-%dT%H:%M:%SZ}; "
@@ -83,7 +83,7 @@ class Ledger:
 
     def runs(self, limit: int = 20) -> list[RunRow]:
         """Return the latest runs, newest first."""
-        order = (RunTable.started_at.desc(), RunTable.run_id.desc())
+        order = (RunTable.started_at.desc(), RunTable.run_date.desc(), RunTable.generation.desc(), RunTable.pipeline)
         with self._access.reading() as session:
             return [_run(row) for row in session.scalars(select(RunTable).order_by(*order).limit(limit))]
 
@@ -100,7 +100,8 @@ class Ledger:
                 row = JobTable(job=job, run_date=run.run_date, attempts=0, summary="", error="")
                 session.add(row)
             row.run_id, row.state, row.attempts = run_id, RunState.RUNNING, row.attempts + 1
-            row.started_at, row.ended_at, row.seconds, row.exit_code, row.error = now, None, None, None, ""
+            row.started_at, row.ended_at, row.seconds, row.exit_code = now, None, None, None
+            row.summary, row.error = "", ""
             session.flush()
             return _job(row)
 
@@ -153,9 +154,10 @@ class Ledger:
         with self._access.writing() as session:
             row = session.get(ItemTable, (job, run_date, item))
             if row is None:
-                row = ItemTable(job=job, run_date=run_date, item=item, attempts=0, metrics={})
+                row = ItemTable(job=job, run_date=run_date, item=item, attempts=0)
                 session.add(row)
-            row.state, row.attempts, row.error = ItemState.RUNNING, row.attempts + 1, None
+            row.state, row.attempts = ItemState.RUNNING, row.attempts + 1
+            row.seconds, row.path, row.error, row.metrics = None, None, None, {}
             session.flush()
             return _item(row)
 
@@ -200,8 +202,8 @@ class Ledger:
 
     @staticmethod
     def _as_of(session: Session, run_date: date) -> datetime | None:
-        newest = select(RunTable).where(RunTable.run_date == run_date).order_by(RunTable.started_at.desc()).limit(1)
-        row = session.scalars(newest).first()
+        order = (RunTable.started_at.desc(), RunTable.generation.desc(), RunTable.pipeline)
+        row = session.scalars(select(RunTable).where(RunTable.run_date == run_date).order_by(*order).limit(1)).first()
         return row.as_of if row else None
 
     @staticmethod

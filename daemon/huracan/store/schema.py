@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from sqlalchemy import Engine, inspect, text
 
 from huracan.errors import StoreError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-__all__ = ["HEAD", "current_revision", "upgrade"]
+__all__ = ["HEAD", "alembic_config", "current_revision", "refuse_newer", "upgrade"]
 
 HEAD = "0001"
 """The newest migration; a test compares it with the folder. Kept here so that an up-to-date store needs no Alembic."""
@@ -43,7 +43,7 @@ def upgrade(engine: Engine, lock_folder: Path | None) -> None:
         revision = current_revision(connection)
     if revision == HEAD:
         return
-    _refuse_newer(revision)
+    refuse_newer(revision)
     with _locked(engine, lock_folder), engine.execution_options(huracan_writes=True).begin() as connection:
         # Alembic is slow to import and needed once per release.
         from alembic import command
@@ -62,7 +62,8 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def _refuse_newer(revision: str | None) -> None:
+def refuse_newer(revision: str | None) -> None:
+    """Raise StoreError for a revision that no migration of this program makes."""
     known = {file.name[:4] for file in (Path(__file__).parent / "migrations" / "versions").glob("[0-9]*.py")}
     if revision is not None and revision not in known:
         raise StoreError(
@@ -74,15 +75,33 @@ def _refuse_newer(revision: str | None) -> None:
 @contextmanager
 def _locked(engine: Engine, lock_folder: Path | None) -> Iterator[None]:
     if engine.dialect.name == "postgresql":
-        with engine.connect() as connection:
+        # Outside a transaction, and on a connection of its own: the lock lives as long as that connection.
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"SET lock_timeout = '{_LOCK_SECONDS}s'"))
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
             try:
                 yield
             finally:
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
+                connection.execute(text("RESET lock_timeout"))
     elif lock_folder is not None:
-        lock_folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock_folder / "schema.lock", timeout=_LOCK_SECONDS):
+        with _file_lock(lock_folder / "schema.lock"):
             yield
     else:
         yield
+
+
+@contextmanager
+def _file_lock(file: Path) -> Iterator[None]:
+    lock = FileLock(file, timeout=_LOCK_SECONDS)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise StoreError(f"database: another process upgrades it for more than {_LOCK_SECONDS} s ({file})") from None
+    except OSError as error:
+        raise StoreError(f"database: the lock {file} cannot be taken: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, Double, Index, MetaData, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = ["Base", "EventTable", "ItemTable", "JobTable", "RunTable", "UniverseDecisionTable", "UniverseSelectionTable"]
@@ -31,6 +31,18 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text of any length and origin: what a database refuses (NUL, halves of surrogate pairs) is kept as an escape."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -40,51 +52,57 @@ class Base(DeclarativeBase):
             "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
         }
     )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant, dict[str, Any]: JSON, list[Any]: JSON}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: Instant,
+        str: Words,
+        float: Double,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+    }
 
 
 class RunTable(Base):
     __tablename__ = "runs"
     __table_args__ = (UniqueConstraint("pipeline", "run_date", "generation"),)
 
-    run_id: Mapped[str] = mapped_column(String(120), primary_key=True)
-    pipeline: Mapped[str] = mapped_column(String(80))
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    pipeline: Mapped[str]
     run_date: Mapped[date] = mapped_column(index=True)
     generation: Mapped[int]
     as_of: Mapped[datetime]
-    state: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    summary: Mapped[str] = mapped_column(Text, default="")
+    summary: Mapped[str] = mapped_column(default="")
 
 
 class JobTable(Base):
     __tablename__ = "job_runs"
 
-    job: Mapped[str] = mapped_column(String(80), primary_key=True)
+    job: Mapped[str] = mapped_column(primary_key=True)
     run_date: Mapped[date] = mapped_column(primary_key=True)
-    run_id: Mapped[str] = mapped_column(String(120))
-    state: Mapped[str] = mapped_column(String(20))
+    run_id: Mapped[str]
+    state: Mapped[str]
     attempts: Mapped[int]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     seconds: Mapped[float | None]
     exit_code: Mapped[int | None]
-    summary: Mapped[str] = mapped_column(Text, default="")
-    error: Mapped[str] = mapped_column(Text, default="")
+    summary: Mapped[str] = mapped_column(default="")
+    error: Mapped[str] = mapped_column(default="")
 
 
 class ItemTable(Base):
     __tablename__ = "run_items"
 
-    job: Mapped[str] = mapped_column(String(80), primary_key=True)
+    job: Mapped[str] = mapped_column(primary_key=True)
     run_date: Mapped[date] = mapped_column(primary_key=True)
-    item: Mapped[str] = mapped_column(String(120), primary_key=True)
-    state: Mapped[str] = mapped_column(String(20))
+    item: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
     attempts: Mapped[int]
     seconds: Mapped[float | None]
-    path: Mapped[str | None] = mapped_column(Text)
-    error: Mapped[str | None] = mapped_column(Text)
+    path: Mapped[str | None]
+    error: Mapped[str | None]
     metrics: Mapped[dict[str, Any]]
 
 
@@ -92,9 +110,9 @@ class UniverseSelectionTable(Base):
     __tablename__ = "universe_selections"
 
     run_date: Mapped[date] = mapped_column(primary_key=True)
-    run_id: Mapped[str] = mapped_column(String(120))
+    run_id: Mapped[str]
     as_of: Mapped[datetime] = mapped_column(index=True)
-    exchange: Mapped[str] = mapped_column(String(80))
+    exchange: Mapped[str]
     criteria: Mapped[dict[str, Any]]
 
 
@@ -102,7 +120,7 @@ class UniverseDecisionTable(Base):
     __tablename__ = "universe_decisions"
 
     run_date: Mapped[date] = mapped_column(primary_key=True)
-    symbol: Mapped[str] = mapped_column(String(80), primary_key=True)
+    symbol: Mapped[str] = mapped_column(primary_key=True)
     selected: Mapped[bool]
     rank: Mapped[int | None]
     score: Mapped[float | None]
@@ -116,10 +134,10 @@ class EventTable(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     time: Mapped[datetime]
-    kind: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[str]
     severity: Mapped[int]
-    title: Mapped[str] = mapped_column(Text)
+    title: Mapped[str]
     fields: Mapped[dict[str, Any]]
-    run_id: Mapped[str | None] = mapped_column(String(120))
-    job: Mapped[str | None] = mapped_column(String(80))
-    symbol: Mapped[str | None] = mapped_column(String(80))
+    run_id: Mapped[str | None]
+    job: Mapped[str | None]
+    symbol: Mapped[str | None]
