@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
+import huracan_training
 from huracan.context import Context
 from huracan.market.candles import Candles
 from huracan.market.files import write_candles
@@ -143,7 +146,7 @@ def fill(paths: Paths, symbols: Sequence[str], rows: int, later: int, failed: Se
         )  # fmt: skip
         reports[symbol] = {
             "state": "failed" if symbol in failed else "ok", "file": paths.relative(paths.candle_file(symbol)),
-            "rows": rows, "first": None, "last": None, "fetched_rows": rows, "usable_since": START,
+            "rows": rows, "first": None, "last": None, "usable_since": START,
             "usable_rows": rows, "breaks": [], "gaps": [],
             "problems": ["the file is empty"] if symbol in failed else [],
         }  # fmt: skip
@@ -158,3 +161,16 @@ def fill(paths: Paths, symbols: Sequence[str], rows: int, later: int, failed: Se
     }  # fmt: skip
     write_json(paths.universe_file(as_of.date()), universe)
     write_json(paths.candle_report(as_of.date()), candle_report)
+
+
+@pytest.fixture(scope="session")
+def schemas() -> Callable[[str, Any], None]:
+    """Check a value against a schema that the plugin ships."""
+    folder = Path(huracan_training.__file__).parent / "schemas"
+
+    def check(name: str, value: Any) -> None:
+        schema = json.loads((folder / f"{name}.schema.json").read_text())
+        Draft202012Validator.check_schema(schema)
+        Draft202012Validator(schema).validate(value)
+
+    return check

@@ -16,7 +16,6 @@ from typing import Any
 import polars as pl
 import psutil
 import pytest
-from jsonschema import Draft202012Validator
 
 from huracan.context import Context
 from huracan.errors import DataError, UsageError
@@ -335,15 +334,3 @@ def wait_until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < deadline, "waited for a minute"
         time.sleep(0.02)
-
-
-@pytest.fixture(scope="session")
-def schemas() -> Callable[[str, Any], None]:
-    folder = Path(job.__file__).parent / "schemas"
-
-    def check(name: str, value: Any) -> None:
-        schema = json.loads((folder / f"{name}.schema.json").read_text())
-        Draft202012Validator.check_schema(schema)
-        Draft202012Validator(schema).validate(value)
-
-    return check
