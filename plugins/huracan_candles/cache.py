@@ -12,7 +12,7 @@ import numpy as np
 from huracan.errors import DataError
 from huracan.market.candles import Candles, timeframe_ms
 from huracan.market.checks import check_candles
-from huracan.market.files import read_candles, write_candles
+from huracan.market.files import digest_file, read_candles, write_candles
 from huracan.paths import Paths, write_bytes
 
 __all__ = ["Cached", "Spans", "load", "merge", "missing", "save", "set_aside"]
@@ -69,6 +69,7 @@ def set_aside(paths: Paths, path: Path, reason: str, stamp: str) -> Path:
         target = paths.quarantine / f"{path.stem}.{stamp}-{number}{path.suffix}"
     write_bytes(target.with_name(f"{target.name}.reason.txt"), f"{reason}\n".encode())
     path.replace(target)
+    digest_file(path).unlink(missing_ok=True)
     return target
 
 

@@ -1,4 +1,8 @@
-"""Candle files: parquet with six columns and a few words about themselves."""
+"""Candle files: parquet with six columns and a few words about themselves.
+
+Beside each file lies ``NAME.sha256``. A file is compared with it before it is parsed: a single flipped byte can make a
+parquet reader ask for terabytes and abort the process, which no ``except`` catches.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,9 @@ import polars as pl
 
 from huracan.errors import DataError
 from huracan.market.candles import COLUMNS, Candles
-from huracan.paths import write_atomically
+from huracan.paths import sha256_of, write_atomically, write_bytes
 
-__all__ = ["read_candles", "write_candles"]
+__all__ = ["digest_file", "read_candles", "write_candles"]
 
 _SCHEMA = pl.Schema({"timestamp": pl.Int64, **dict.fromkeys(COLUMNS[1:], pl.Float64)})
 
@@ -22,11 +26,10 @@ def read_candles(path: Path) -> tuple[Candles, dict[str, str]]:
 
     Raises DataError where it is missing, damaged, or has other columns.
     """
+    _verify(path)
     try:
         frame = pl.read_parquet(path, use_pyarrow=False)
         words = pl.read_parquet_metadata(path)
-    except FileNotFoundError:
-        raise DataError(str(path), "is not there") from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError, ValueError) as error:
         raise DataError(str(path), f"is no readable parquet file ({type(error).__name__})") from None
     if frame.schema != _SCHEMA:
@@ -43,8 +46,41 @@ def write_candles(path: Path, candles: Candles, words: Mapping[str, str]) -> Non
 
     def fill(temporary: Path) -> None:
         frame.write_parquet(temporary, compression="zstd", metadata=dict(words))
+        # Both digests stand while the new file takes the old one's place: a kill in between leaves a pair that fits.
+        digests = [sha256_of(temporary), *_current(path)]
+        write_bytes(digest_file(path), "".join(f"{digest}  {path.name}\n" for digest in digests).encode())
 
     write_atomically(path, fill)
+
+
+def digest_file(path: Path) -> Path:
+    """Return where the digests of a candle file are: the current one first, then the one before it."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _digests(path: Path) -> list[str]:
+    try:
+        lines = digest_file(path).read_text("ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line.partition("  ")[0] for line in lines]
+
+
+def _current(path: Path) -> list[str]:
+    """Return the digest of the file as it is, where it is one that was written here."""
+    digest = sha256_of(path) if path.is_file() else None
+    return [digest] if digest is not None and digest in _digests(path) else []
+
+
+def _verify(path: Path) -> None:
+    try:
+        digest = sha256_of(path)
+    except FileNotFoundError:
+        raise DataError(str(path), "is not there") from None
+    except OSError as error:
+        raise DataError(str(path), f"cannot be read: {error.strerror}") from None
+    if digest not in _digests(path):
+        raise DataError(str(path), f"does not fit {digest_file(path).name}: it was changed or damaged")
 
 
 def _describe(schema: pl.Schema) -> str:
