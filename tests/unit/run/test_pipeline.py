@@ -235,9 +235,13 @@ SLOW = one_job(
     count("up")
     if (HERE / "quick").exists():
         return JobResult()
-    while True:
-        time.sleep(0.05)
-        context.progress.step("working")
+    try:
+        while True:
+            time.sleep(0.05)
+            context.progress.step("working")
+    except StopRequested:
+        count("tidied")
+        raise
 """
 )
 
@@ -265,6 +269,7 @@ def test_a_stopped_run_ends_soon_and_goes_on_with_its_instant(
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert gone(program.pids("up")[0])
+    assert program.count("tidied") == 1
     [file] = program.workspace.glob("runs/*/status.json")
     before = json.loads(file.read_text())
     assert before["run"]["state"] == "interrupted"
