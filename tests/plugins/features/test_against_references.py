@@ -17,7 +17,7 @@ from huracan_features.derived import EXTREME_ROWS, INTERACTIONS, LAGS, MOMENT_RO
 from huracan_features.market import MARKET_REGIMES, VOLATILITY_REGIMES
 
 ROWS = 900
-CHECKED = (620, 700, 777, 851, 899)
+CHECKED = (620, 650, 667, 700, 720, 741, 777, 790, 812, 851, 870, 899)
 """Rows far enough in for recursive indicators to have forgotten how each implementation begins."""
 
 

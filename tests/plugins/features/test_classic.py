@@ -131,10 +131,11 @@ def test_without_references_the_market_is_unknown_and_the_rest_is_not(walk: Buil
     assert unknown == {name for name in COLUMNS if "correlation" in name or "beta" in name}
 
 
-def test_a_hole_in_the_reference_ends_when_it_has_left_the_window(walk: Build, compute: Compute) -> None:
+@pytest.mark.parametrize("hole", [np.nan, 0.0])
+def test_a_hole_in_the_reference_ends_when_it_has_left_the_window(hole: float, walk: Build, compute: Compute) -> None:
     btc = walk(500, 9).close.copy()
     whole = compute(walk(500), BTC=btc.copy(), ETH=btc)
-    btc[300] = np.nan
+    btc[300] = hole
     found = compute(walk(500), BTC=btc, ETH=btc)
     assert np.isnan(found["btc_correlation"][300:373]).all()
     np.testing.assert_array_equal(found["btc_correlation"][373:], whole["btc_correlation"][373:])
