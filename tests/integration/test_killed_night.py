@@ -59,6 +59,6 @@ def test_a_night_that_is_killed_twenty_times_ends_as_if_it_never_was(make_night:
     assert known.items() <= completed(killed).items()
     assert killed.digests() == calm.digests()
     assert {len(folders) for folders in killed.model_folders().values()} == {1}
-    assert not [file for file in killed.workspace.rglob("*.tmp")]
+    assert not list(killed.workspace.rglob("*.tmp"))
     for name in ("champions/roster.json", "runs/20250630Z/universe.json"):
         assert (killed.workspace / name).read_bytes() == (calm.workspace / name).read_bytes()

@@ -42,7 +42,7 @@ class Puppet:
     closed: int = 0
 
     def markets(self) -> Sequence[Market]:
-        return [Market(symbol, *symbol.split("-")) for symbol in self.series]
+        return [Market(symbol, symbol.split("-")[0], symbol.split("-")[1]) for symbol in self.series]
 
     def tickers(self, symbols: Sequence[str]) -> Mapping[str, Ticker]:
         raise AssertionError(symbols)

@@ -131,7 +131,8 @@ def test_what_is_too_far_down_the_ranks_says_so(choose: Callable[..., Selection]
 
 def test_turnover_spread_and_activity_each_move_the_rank(choose: Callable[..., Selection]) -> None:
     plain = candidate("ADA")
-    for better in ({"quote_volume": 6e7}, {"spread_bps": 2.0}, {"active_share": 1.0}):
+    betters: tuple[dict[str, Any], ...] = ({"quote_volume": 6e7}, {"spread_bps": 2.0}, {"active_share": 1.0})
+    for better in betters:
         worse = plain if "active_share" not in better else candidate("ADA", active_share=0.95)
         assert choose([worse, candidate("SOL", **better)]).selected[0].symbol == "SOL-USDT"
 
