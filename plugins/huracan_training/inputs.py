@@ -18,6 +18,8 @@ from huracan.paths import safe_symbol
 from huracan_training.coin import CoinTask, Source
 from huracan_training.settings import TrainingSettings
 
+ABSENT = "it is not in tonight's universe; `huracan universe show` says why"
+
 __all__ = ["Coin", "Night", "choose_symbols", "read_night"]
 
 
@@ -43,17 +45,17 @@ class Night:
 
 def read_night(context: Context) -> Night:
     """Read ``universe.json`` and ``candles.json`` of this run date. Raises DataError where one is missing or damaged,
-    UsageError where ``training.symbols`` names what is not in the universe."""
+    UsageError where ``training.symbols`` cannot be obeyed at all."""
     run_date = context.current_run.run_date
     universe = _read(context.paths.universe_file(run_date), "universe")
     candles = _read(context.paths.candle_report(run_date), "candles")
     settings = context.settings.section(TrainingSettings)
     origin = context.settings.origins.get("training.symbols")
     facts = {entry["symbol"]: entry for entry in universe["selected"]}
-    symbols = choose_symbols(settings.symbols, list(facts), origin.base if origin else context.paths.workspace)
+    symbols, absent = choose_symbols(settings.symbols, list(facts), origin.base if origin else context.paths.workspace)
     known = candles["symbols"]
     return Night(
-        tuple(_coin(facts[symbol], known.get(symbol)) for symbol in symbols),
+        (*(_coin(facts[each], known.get(each)) for each in symbols), *(Coin(each, {}, 0, ABSENT) for each in absent)),
         candles["timeframe"],
         {symbol.split("-")[0]: symbol for symbol in candles["references"]},
         {symbol: int(known.get(symbol, {}).get("usable_since") or 0) for symbol in candles["references"]},
@@ -78,26 +80,30 @@ def _coin(facts: Mapping[str, Any], entry: Mapping[str, Any] | None) -> Coin:
     return Coin(facts["symbol"], facts, int(entry.get("usable_since") or 0), "")
 
 
-def choose_symbols(wanted: str, universe: Sequence[str], base: Path) -> list[str]:
-    """Return which coins of ``universe`` (ranked) to train, in its order.
+def choose_symbols(wanted: str, universe: Sequence[str], base: Path) -> tuple[list[str], list[str]]:
+    """Return which coins of ``universe`` (ranked) to train, in its order, and which wanted ones it does not hold.
 
     ``wanted`` is empty (all), ``topN``, a CSV file whose first column names symbols (relative to ``base``), or a list
-    with commas. Raises UsageError for a name that the universe does not hold, or a file that cannot be read.
+    with commas. A coin may drop out of the universe any night, and the others go on; but UsageError where it holds none
+    of them, for what is no symbol, and for a file that cannot be read.
     """
     text = wanted.strip()
     if not text:
-        return list(universe)
+        return list(universe), []
     top = re.fullmatch(r"top(\d+)", text, re.IGNORECASE)
     if top:
-        return list(universe[: int(top[1])])
+        return list(universe[: int(top[1])]), []
     names = _from_csv(Path(base, text)) if text.lower().endswith(".csv") else text.split(",")
-    chosen = {name.strip().upper() for name in names if name.strip()}
-    unknown = sorted(chosen - set(universe))
-    if unknown:
+    try:
+        chosen = {safe_symbol(name.strip().upper()) for name in names if name.strip()}
+    except DataError as error:
+        raise UsageError(f"training.symbols: {error}") from None
+    known, absent = [each for each in universe if each in chosen], sorted(chosen - set(universe))
+    if not known:
         raise UsageError(
-            f"training.symbols: {', '.join(unknown)} is not in tonight's universe; see `huracan universe show`"
+            f"training.symbols: none of {', '.join(absent)} is in tonight's universe; `huracan universe show`"
         )
-    return [symbol for symbol in universe if symbol in chosen]
+    return known, absent
 
 
 def _from_csv(path: Path) -> list[str]:

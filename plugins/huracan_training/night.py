@@ -51,13 +51,14 @@ class CoinReport:
 class NightReport:
     run_date: date
     coins: tuple[CoinReport, ...]
-    summary: Mapping[str, Any]
+    minutes: float | None
+    """Wall time of training, None while it goes on."""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "run_date": self.run_date.isoformat(),
             "coins": [coin.to_json() for coin in self.coins],
-            "summary": dict(self.summary),
+            "minutes": self.minutes,
         }
 
 
@@ -83,4 +84,6 @@ def read_report(context: Context, run_date: date) -> NightReport | None:
         state = row.state.value
         coins.append(CoinReport(symbol, state, row.path, metadata or {}, reason, champion, ranks.get(symbol)))
     coins.sort(key=lambda coin: (coin.rank is None, coin.rank or 0, coin.symbol))
-    return NightReport(run_date, tuple(coins), summary)
+    job = context.store.ledger.job(JOB, run_date)
+    minutes = None if job is None or job.seconds is None else round(job.seconds / 60, 4)
+    return NightReport(run_date, tuple(coins), minutes)

@@ -76,7 +76,8 @@ def show(context: Context, run_date: date, target: Console | None = None) -> Non
 
 def _print(target: Console, context: Context, report: NightReport) -> None:
     """Print table and notes; notes are not cut, so that paths can be copied."""
-    target.print(_table(report, target.width))
+    if any(coin.metadata for coin in report.coins):
+        target.print(_table(report, target.width))
     for note in _notes(report, str(context.paths.workspace), target.width):
         target.print(note, soft_wrap=True)
 
@@ -196,7 +197,6 @@ def _totals(report: NightReport, width: int) -> str:
         f"{len(states)} coins: {states.count('completed')} trained, {states.count('failed')} failed, "
         f"{states.count('skipped')} skipped · {passed} passed all gates · {champions} with a champion"
     )
-    minutes = report.summary.get("wall_minutes")
     if any(coin.champion for coin in report.coins) and width < CHAMPION_FROM:
         line += " (*)"
-    return f"{line} · trained in {minutes:.1f} min" if minutes else line
+    return f"{line} · trained in {report.minutes:.1f} min" if report.minutes is not None else line

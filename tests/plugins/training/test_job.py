@@ -218,6 +218,12 @@ def test_too_few_rows_and_missing_candles_are_skipped_with_a_reason(coins: Make)
     assert items(context)["BAD-USDT"].error == "no usable candles: the file is empty"
 
 
+def test_a_wanted_coin_that_dropped_out_tonight_is_skipped_with_a_reason(coins: Make) -> None:
+    context = coins("EDGE-USDT", "AAA-USDT").context(trainer="follow", symbols="GONE-USDT,EDGE-USDT")
+    assert job.run(context).summary == "1 trained, 0 failed, 1 skipped"
+    assert "not in tonight's universe" in (items(context)["GONE-USDT"].error or "")
+
+
 def test_a_candle_file_that_vanished_fails_at_once_without_retries(coins: Make) -> None:
     context = coins("AAA-USDT", "EDGE-USDT").context(trainer="follow")
     context.paths.candle_file("AAA-USDT").unlink()

@@ -60,6 +60,14 @@ def test_the_best_rank_comes_first(night: Context) -> None:
     assert text.index("EDGE-USDT") < text.index("BTC-USDT")
 
 
+def test_a_night_in_which_every_coin_failed_says_why_without_an_empty_table(coins: Make) -> None:
+    context = coins("AAA-USDT").context(trainer="raise", retries=0)
+    job.run(context)
+    text = shown(context, 100)
+    assert "Sharpe" not in text
+    assert "AAA-USDT failed: attempt 1: RuntimeError: this trainer knows no better" in text
+
+
 def test_nothing_is_shown_for_a_night_without_training(coins: Make) -> None:
     assert shown(coins("AAA-USDT").context(), 100) == ""
 
