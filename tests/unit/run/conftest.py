@@ -7,8 +7,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,7 @@ class Program:
 
     folder: Path
     file: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def workspace(self) -> Path:
@@ -60,9 +61,11 @@ class Program:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         with (self.folder / "stderr").open("a") as errors:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(*words), env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=errors
             )
+        self.started.append(process)
+        return process
 
     def count(self, name: str) -> int:
         """Return how often the plugin counted ``name``."""
@@ -81,8 +84,9 @@ class Program:
 
 
 @pytest.fixture
-def make_program(tmp_path: Path) -> Callable[..., Program]:
-    """Write a plugin from its code, and settings."""
+def make_program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """Write a plugin from its code, and settings; what was started is gone at the end of the test."""
+    made: list[Program] = []
 
     def make(code: str, **settings: object) -> Program:
         site = tmp_path / "site"
@@ -93,9 +97,16 @@ def make_program(tmp_path: Path) -> Callable[..., Program]:
         (site / "toy.py").write_text(HEAD.format(here=str(tmp_path)) + textwrap.dedent(code))
         file = tmp_path / "settings.yaml"
         file.write_text(yaml.safe_dump({"workspace": "./work", **settings}))
-        return Program(tmp_path, file)
+        made.append(Program(tmp_path, file))
+        return made[-1]
 
-    return make
+    yield make
+    for process in (process for program in made for process in program.started):
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 def is_gone(pid: int, within: float = 30) -> bool:

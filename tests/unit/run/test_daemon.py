@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +54,14 @@ def shaky(context):
 
 
 @pytest.fixture
-def start(make_program: Callable[..., Any]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    started: list[subprocess.Popen[str]] = []
+def start() -> Callable[..., subprocess.Popen[str]]:
+    """Start the daemon of a program; the program's own fixture ends it."""
 
     def begin(program: Any) -> subprocess.Popen[str]:
-        started.append(program.start("daemon"))
-        return started[-1]
+        process: subprocess.Popen[str] = program.start("daemon")
+        return process
 
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+    return begin
 
 
 def stop(process: subprocess.Popen[str]) -> float:
