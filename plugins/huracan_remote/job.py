@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from huracan.context import Context
-from huracan.errors import HuracanError
+from huracan.errors import HuracanError, TryAgainError
+from huracan.paths import write_bytes
 from huracan.remote.base import RemoteStore
 from huracan.types import CheckResult, CheckState, JobResult, Outcome
 
@@ -13,17 +14,31 @@ __all__ = ["check_remote", "prepare"]
 
 
 def prepare(context: Context) -> JobResult:
-    """Make ``YYYY-MM-DD/`` in the remote store. Raises TryAgainError where the store is away."""
+    """Make ``YYYY-MM-DD/`` in the remote store and write to it. Raises TryAgainError where that does not work."""
     remote = _open(context)
     if remote is None:
         return JobResult(Outcome.DONE, "no remote store is set: results stay on this machine")
     folder = f"{context.current_run.run_date:%Y-%m-%d}"
     try:
         remote.make_folder(folder)
+        _write_and_read_back(context, remote, f"{folder}/.huracan-write-check")
     finally:
         remote.close()
     context.progress.step(f"prepare {folder}")
-    return JobResult(Outcome.DONE, f"remote folder {folder} stands")
+    return JobResult(Outcome.DONE, f"remote folder {folder} stands and can be written")
+
+
+def _write_and_read_back(context: Context, remote: RemoteStore, path: str) -> None:
+    """Find out before the night that copies will be kept: a folder may stand on a disk that is full or read-only."""
+    probe = context.paths.state / "remote-write-check"
+    write_bytes(probe, f"{context.current_run.run_id}\n".encode())
+    try:
+        remote.put(probe, path)
+        if not remote.verify(probe, path):
+            raise TryAgainError(f"remote store: {path} was written and reads back differently")
+        remote.delete(path)
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def check_remote(context: Context | None) -> CheckResult:

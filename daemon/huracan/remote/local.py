@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +18,8 @@ __all__ = ["LocalFolderStore"]
 class LocalFolderStore:
     """Stores files below ``root``, which must exist: an unmounted disk must not become a folder on the wrong one.
 
-    Every method raises TryAgainError where the folder is away, DataError for a path that would leave it.
+    Every method raises TryAgainError where the folder is away, full or read-only, DataError for a path that would
+    leave it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -25,46 +27,69 @@ class LocalFolderStore:
 
     def make_folder(self, path: str) -> None:
         target = self._target(path)
-        try:
+        with self._reporting(f"folder {path} cannot be made"):
             target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TryAgainError(f"remote folder {target} cannot be made: {error.strerror}") from None
 
     def put(self, source: Path, path: str) -> RemoteFile:
+        """Store a file's bytes, atomically. Raises FileNotFoundError where ``source`` is no file."""
+        if not source.is_file():
+            raise FileNotFoundError(str(source))
         target = self._target(path)
-        try:
+        with self._reporting(f"{path} cannot be stored"):
             write_atomically(target, lambda temporary: _copy(source, temporary))
-        except OSError as error:
-            raise TryAgainError(f"{path} cannot be stored in {self._root}: {error.strerror}") from None
-        return self._describe(target)
+            return self._describe(target)
 
     def get(self, path: str, target: Path) -> None:
         source = self._target(path)
-        if not source.is_file():
+        with self._reporting(f"{path} cannot be fetched"):
+            found = source.is_file()
+            if found:
+                write_atomically(target, lambda temporary: _copy(source, temporary))
+        if not found:
             raise FileNotFoundError(path)
-        write_atomically(target, lambda temporary: _copy(source, temporary))
 
     def list(self, prefix: str = "") -> Iterator[RemoteFile]:
-        """Yield files whose path begins with ``prefix``, by name; temporary ones of killed writers are left out."""
+        """Yield files whose path begins with ``prefix``, by name.
+
+        Left out are temporary files of killed writers, and symbolic links, which may lead anywhere.
+        """
         self._require_root()
-        for file in sorted(self._root.rglob("*")):
+        with self._reporting("files cannot be listed"):
+            files = sorted(self._root.rglob("*"))
+        for file in files:
             described = file.relative_to(self._root).as_posix()
-            if described.startswith(prefix) and file.is_file() and not _is_temporary(file):
-                yield self._describe(file)
+            if described.startswith(prefix) and not _is_temporary(file) and not file.is_symlink():
+                with self._reporting(f"{described} cannot be read"):
+                    found = self._describe(file) if file.is_file() else None
+                if found:
+                    yield found
 
     def stat(self, path: str) -> RemoteFile | None:
         target = self._target(path)
-        return self._describe(target) if target.is_file() else None
+        with self._reporting(f"{path} cannot be read"):
+            return self._describe(target) if target.is_file() else None
 
     def delete(self, path: str) -> None:
-        self._target(path).unlink(missing_ok=True)
+        """Delete a file; fine where there is none."""
+        target = self._target(path)
+        with self._reporting(f"{path} cannot be deleted"):
+            target.unlink(missing_ok=True)
 
     def verify(self, source: Path, path: str) -> bool:
         target = self._target(path)
-        return target.is_file() and sha256_of(target) == sha256_of(source)
+        with self._reporting(f"{path} cannot be read"):
+            return target.is_file() and sha256_of(target) == sha256_of(source)
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    @contextmanager
+    def _reporting(self, what: str) -> Iterator[None]:
+        """Turn errors of the file system into the one that says: later, perhaps."""
+        try:
+            yield
+        except OSError as error:
+            raise TryAgainError(f"remote folder {self._root}: {what}: {error.strerror}") from None
 
     def _require_root(self) -> None:
         if not self._root.is_dir():
