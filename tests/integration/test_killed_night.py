@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -38,15 +39,14 @@ def test_a_night_that_is_killed_twenty_times_ends_as_if_it_never_was(make_night:
     whole = time.perf_counter() - started
 
     chance = random.Random(20)
-    kills = 0
-    known: dict[str, int] = {}
-    for moment in range(KILLS):
+    kills, known = 0, completed(killed)
+    while kills < KILLS:
         process = killed.start(*AS_OF)
         try:
-            # From start-up to well into training; a start that comes further than its moment has made progress.
-            process.wait(timeout=whole * (0.1 + 0.9 * moment / KILLS) * chance.uniform(0.5, 1.0))
+            # From the first imports to the end of a coin or two: most starts lose something, some get on.
+            process.wait(timeout=whole * chance.uniform(0.05, 0.3))
             break
-        except Exception:  # noqa: BLE001 - still running is the point
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             kills += 1
@@ -55,10 +55,12 @@ def test_a_night_that_is_killed_twenty_times_ends_as_if_it_never_was(make_night:
         known = now
     ended = killed.run(*AS_OF)
     assert ended.returncode in (0, 4), ended.stderr[-3000:]
-    assert kills >= 5
+    assert kills >= KILLS // 2, "the night was over before it could be killed often"
     assert known.items() <= completed(killed).items()
+    assert len(completed(killed)) == 6
     assert killed.digests() == calm.digests()
     assert {len(folders) for folders in killed.model_folders().values()} == {1}
     assert not list(killed.workspace.rglob("*.tmp"))
     for name in ("champions/roster.json", "runs/20250630Z/universe.json"):
         assert (killed.workspace / name).read_bytes() == (calm.workspace / name).read_bytes()
+    print(f"{kills} kills, {whole:.0f} s without any")
