@@ -16,9 +16,9 @@ from huracan.market.candles import Candles, timeframe_ms
 from huracan.types import FeatureSet, Trainer
 from huracan_training import artefacts
 from huracan_training.backtest import TradeCosts
-from huracan_training.dataset import build_dataset, data_hash, recipe
+from huracan_training.dataset import Dataset, build_dataset, data_hash, recipe
 from huracan_training.errors import TooFewRowsError
-from huracan_training.evaluate import evaluate_folds, final_model
+from huracan_training.evaluate import FoldResult, evaluate_folds, final_model
 from huracan_training.measure import measure
 from huracan_training.search import SearchRules
 from huracan_training.settings import TrainingSettings
@@ -74,7 +74,6 @@ def train_coin(
     settings = TrainingSettings.model_validate(task.settings)
     if settings.trainer not in trainers:
         raise PluginError(f"training.trainer: no enabled plugin offers {settings.trainer!r}")
-    trainer = trainers[settings.trainer]
     clock = _Stopwatch(tell)
     folder = Path(task.folder)
     shutil.rmtree(folder, ignore_errors=True)  # an attempt before this one that did not come to its end
@@ -89,30 +88,39 @@ def train_coin(
     artefacts.write_features(folder, data, made_by)
     clock.step("features")
 
+    answer, results = _learn(task, settings, data, trainers[settings.trainer], costs, clock.step)
+    artefacts.write_config(folder, task, settings, answer["learned"], data, made_by, data_hash(candles, reference))
+    artefacts.write_log(folder, task.symbol, clock.steps, results)
+    return answer
+
+
+def _learn(
+    task: CoinTask, settings: TrainingSettings, data: Dataset, trainer: Trainer, costs: TradeCosts, tell: Tell
+) -> tuple[dict[str, Any], list[FoldResult]]:
+    """Validate fold by fold, fit the final model, write both; return the answer to the job, and the folds."""
+    folder = Path(task.folder)
     folds = walk_forward(
         len(data), folds=settings.folds, test_share=settings.test_share, horizon=settings.horizon_bars,
         embargo=settings.embargo_bars, min_train=settings.min_train_rows,
     )  # fmt: skip
     artefacts.write_splits(folder, data, folds, settings, task.timeframe)
-    tested = sum(fold.test_rows for fold in folds)
+    share = settings.gates.samples / sum(fold.test_rows for fold in folds)
     rules = SearchRules(
-        settings.horizon_bars, settings.inner_share, settings.search_candidates, settings.gates.samples / tested,
-        settings.seed, costs,
-    )  # fmt: skip
-    results = evaluate_folds(data, folds, trainer, rules, clock.step)
+        settings.horizon_bars, settings.inner_share, settings.search_candidates, share, settings.seed, costs
+    )
+    results = evaluate_folds(data, folds, trainer, rules, tell)
     model, candidate, threshold = final_model(data, results, trainer, rules)
-    clock.step("final model")
+    tell("final model")
     metrics = measure(data, results, task.timeframe)
+    artefacts.write_model(folder, model, metrics)
     learned = {
         "trainer": trainer.name,
         "parameters": dict(trainer.candidates[candidate]),
         "threshold": threshold,
         "horizon_bars": settings.horizon_bars,
     }
-    artefacts.write_model(folder, model, metrics)
-    artefacts.write_config(folder, task, settings, learned, data, made_by, data_hash(candles, reference))
-    artefacts.write_log(folder, task.symbol, clock.steps, results)
-    return {"metrics": metrics, "learned": learned, "importance": _largest(model.importance())}
+    answer = {"metrics": metrics, "learned": learned, "importance": _largest(model.importance())}
+    return answer, results
 
 
 def trade_costs(costs: Mapping[str, Any], horizon: int, timeframe: str) -> TradeCosts:
