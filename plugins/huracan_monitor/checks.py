@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from huracan.context import Context
-from huracan.errors import HuracanError
+from huracan.errors import HuracanError, StoreError
 from huracan.types import CheckResult, CheckState
 from huracan_monitor.settings import MonitorSettings
 
@@ -31,9 +31,15 @@ def check_workspace(context: Context | None) -> CheckResult:
         return _WITHOUT_CONTEXT
     workspace = context.paths.workspace
     place = _existing(workspace)
-    if not os.access(place, os.W_OK | os.X_OK):
+    try:
+        # Asking for permissions would not notice a read-only mount, a quota or a full disk.
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"huracan")
+    except OSError as error:
         return CheckResult(
-            CheckState.FAILED, f"{place} cannot be written", f"make {workspace} for this user, or set workspace"
+            CheckState.FAILED,
+            f"{place} cannot be written: {error.strerror}",
+            f"make {workspace} writable for this user, or set workspace to a folder that is",
         )
     state = "is writable" if place == workspace else "does not exist yet and can be made"
     return CheckResult(CheckState.OK, f"{workspace} {state}")
@@ -73,16 +79,21 @@ def check_clock(context: Context | None) -> CheckResult:
     if context is None:
         return _WITHOUT_CONTEXT
     now = context.clock.now()
+    mend = "set the clock, best by NTP (timedatectl)"
     if now < RELEASED:
+        return CheckResult(CheckState.FAILED, f"it is {now:%Y-%m-%d %H:%M}Z", mend)
+    try:
+        newest = max((run.started_at for run in context.store.ledger.runs(limit=1)), default=now)
+    except StoreError:
         return CheckResult(
-            CheckState.FAILED, f"it is {now:%Y-%m-%d %H:%M}Z", "set the clock, best by NTP (timedatectl)"
+            CheckState.WARNING,
+            f"{now:%Y-%m-%d %H:%M:%S}Z; the database, which knows the newest run, does not answer",
+            "see the check database",
         )
-    newest = max((run.started_at for run in context.store.ledger.runs(limit=1)), default=now)
     if newest > now + timedelta(minutes=5):
         return CheckResult(
-            CheckState.FAILED, f"the ledger has a run from {newest:%Y-%m-%d %H:%M}Z, which is to come",
-            "set the clock, best by NTP (timedatectl)",
-        )  # fmt: skip
+            CheckState.FAILED, f"the ledger has a run from {newest:%Y-%m-%d %H:%M}Z, which is to come", mend
+        )
     return CheckResult(CheckState.OK, f"{now:%Y-%m-%d %H:%M:%S}Z")
 
 

@@ -1,0 +1,141 @@
+"""Health checks: what they notice, and that each says how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from huracan.clock import FixedClock
+from huracan.context import Context
+from huracan.errors import StoreError
+from huracan.paths import Paths
+from huracan.store import Store
+from huracan.types import CheckResult, CheckState
+from huracan_monitor import checks
+
+Watched = Callable[..., Context]
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+ALL = [
+    checks.check_workspace, checks.check_disk, checks.check_memory, checks.check_clock, checks.check_database,
+    checks.check_exchange,
+]  # fmt: skip
+
+
+class AwayStore:
+    """A store whose database server was stopped."""
+
+    @property
+    def ledger(self) -> AwayStore:
+        return self
+
+    def runs(self, limit: int) -> list[Any]:
+        raise StoreError("postgresql://db: connection refused")
+
+    def ping(self) -> None:
+        raise StoreError("postgresql://db: connection refused")
+
+
+def without_database(context: Context) -> Context:
+    return replace(context, store=cast(Store, AwayStore()))
+
+
+def assert_says_how_to_mend(found: CheckResult, state: CheckState, *words: str) -> None:
+    assert found.state is state
+    assert found.hint
+    assert all(word in found.detail for word in words), found.detail
+
+
+def test_a_healthy_machine_passes_every_check(watched: Watched) -> None:
+    context = watched(min_free_disk_gb=0, min_free_memory_gb=0)
+    assert [check(context).state for check in ALL] == [CheckState.OK] * len(ALL)
+
+
+@pytest.mark.parametrize("check", ALL)
+def test_a_check_can_be_asked_without_settings(check: Callable[[None], CheckResult]) -> None:
+    assert check(None).state is CheckState.OK
+
+
+def test_a_workspace_that_cannot_be_made_is_noticed(watched: Watched, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    context = replace(watched(), paths=Paths(tmp_path / "file" / "work"))
+    assert_says_how_to_mend(checks.check_workspace(context), CheckState.FAILED, "cannot be written", "file")
+
+
+def test_a_place_where_even_root_cannot_write_is_noticed(watched: Watched) -> None:
+    found = checks.check_workspace(replace(watched(), paths=Paths(Path("/proc/huracan/work"))))
+    assert_says_how_to_mend(found, CheckState.FAILED, "/proc")
+
+
+def test_a_workspace_that_will_be_made_is_fine_and_asking_leaves_nothing(watched: Watched, tmp_path: Path) -> None:
+    context = replace(watched(), paths=Paths(tmp_path / "to" / "come"))
+    before = sorted(tmp_path.rglob("*"))
+    found = checks.check_workspace(context)
+    assert found.state is CheckState.OK
+    assert "does not exist yet" in found.detail
+    assert [path for path in sorted(tmp_path.rglob("*")) if path.parent == tmp_path] == [
+        path for path in before if path.parent == tmp_path
+    ]
+
+
+def test_little_room_warns_and_hardly_any_fails(watched: Watched) -> None:
+    import psutil
+
+    free = psutil.disk_usage("/").free / 1e9
+    assert_says_how_to_mend(checks.check_disk(watched(min_free_disk_gb=free * 3)), CheckState.WARNING, "GB free")
+    assert_says_how_to_mend(checks.check_disk(watched(min_free_disk_gb=free * 1000)), CheckState.FAILED)
+
+
+def test_little_memory_warns(watched: Watched) -> None:
+    found = checks.check_memory(watched(min_free_memory_gb=1e6))
+    assert_says_how_to_mend(found, CheckState.WARNING, "GB available")
+    assert "workers" in found.hint
+
+
+def test_a_clock_from_before_the_program_existed_is_wrong(watched: Watched) -> None:
+    context = replace(watched(), clock=FixedClock(datetime(1970, 1, 1, 0, 3, tzinfo=UTC)))
+    assert_says_how_to_mend(checks.check_clock(context), CheckState.FAILED, "1970-01-01")
+
+
+def test_a_clock_that_is_behind_the_ledger_is_wrong(watched: Watched) -> None:
+    context = replace(watched(), clock=FixedClock(NOW))
+    ledger = context.store.ledger
+    ledger.begin_run("nightly", NOW.date(), NOW, NOW - timedelta(days=1))
+    assert checks.check_clock(context).state is CheckState.OK
+    later = NOW + timedelta(days=30)
+    ledger.begin_run("nightly", later.date(), later, later)
+    assert_says_how_to_mend(checks.check_clock(context), CheckState.FAILED, "2026-12-20")
+
+
+def test_a_database_that_is_away_is_noticed_and_is_no_bug_of_the_clock(watched: Watched) -> None:
+    context = without_database(watched())
+    assert_says_how_to_mend(checks.check_database(context), CheckState.FAILED, "connection refused")
+    assert_says_how_to_mend(checks.check_clock(context), CheckState.WARNING, "does not answer")
+
+
+def test_the_exchange_is_asked_for_its_pairs_and_left(watched: Watched, paper: Any) -> None:
+    found = checks.check_exchange(watched())
+    assert (found.state, found.detail) == (CheckState.OK, "paper lists 2 pairs")
+    assert paper.closed == 1
+
+
+def test_an_exchange_that_is_away_fails_and_is_left_all_the_same(watched: Watched, paper: Any) -> None:
+    paper.away = True
+    assert_says_how_to_mend(checks.check_exchange(watched()), CheckState.FAILED, "maintenance")
+    assert paper.closed == 1
+
+
+def test_pairs_that_cannot_be_read_warn(watched: Watched, paper: Any) -> None:
+    paper.damaged = ["XRP-USDT.csv: is no candle file", "second"]
+    found = checks.check_exchange(watched())
+    assert_says_how_to_mend(found, CheckState.WARNING, "2 pairs", "2 cannot be read", "XRP-USDT.csv")
+
+
+def test_no_chosen_exchange_is_said(make_context: Callable[..., Context]) -> None:
+    found = checks.check_exchange(make_context(plugins=("monitor",)))
+    assert_says_how_to_mend(found, CheckState.FAILED, "no exchange is chosen")
+    assert "exchange.name" in found.hint
