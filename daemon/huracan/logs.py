@@ -19,42 +19,17 @@ from typing import Any, Literal, TextIO
 
 from huracan.config import LoggingSettings
 from huracan.context import RunInfo
+from huracan.masking import json_safe, mask, printable, register_secret
 
 __all__ = ["LOG_FILE", "configure", "inside", "mask", "register_secret", "relay", "run_logger"]
 
 LOG_FILE = "huracan.jsonl"
-MASK = "***"
 
 _WHERE: ContextVar[Mapping[str, str]] = ContextVar("huracan_log_where", default={})  # noqa: B039 - never changed in place
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_LINE_ENDS = {number: f"\\u{number:04x}" for number in (0x85, 0x2028, 0x2029)}
+"""What JSON allows inside a text and some readers take for the end of a line."""
 _SHOWN_FIRST = ("job", "symbol", "plugin")
-
-
-class _Secrets:
-    """The values that must never be printed, longest first, so that one inside another leaves nothing behind."""
-
-    def __init__(self) -> None:
-        self.values: list[str] = []
-
-    def add(self, value: str) -> None:
-        forms = {value, json.dumps(value)[1:-1]}
-        self.values = sorted({*self.values, *forms}, key=len, reverse=True)
-
-
-_secrets = _Secrets()
-
-
-def register_secret(value: str) -> None:
-    """Never print ``value`` again; texts of fewer than four characters are left alone, they would mask everything."""
-    if len(value) >= 4:
-        _secrets.add(value)
-
-
-def mask(text: str) -> str:
-    """Return ``text`` with every registered secret replaced."""
-    for value in _secrets.values:
-        text = text.replace(value, MASK)
-    return text
 
 
 @contextmanager
@@ -125,7 +100,7 @@ def relay(line: str) -> None:
         level = logging.getLevelNamesMapping()[fields.pop("level").upper()]
         name, message = str(fields.pop("logger")), str(fields.pop("message"))
         created = datetime.fromisoformat(fields.pop("time")).timestamp()
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError):
         logging.getLogger("huracan.child").warning("%s", text)
         return
     logger = logging.getLogger(name)
@@ -171,17 +146,26 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return fields
 
 
+def _text(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001 - a line whose arguments do not fit is still worth reading
+        return f"{record.msg} {record.args!r} (cannot be formatted: {error})"
+
+
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC)
         line = {
             "time": f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z",
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": mask(_text(record)),
             "logger": record.name,
-            **_fields(record),
         }
-        return mask(json.dumps(line, ensure_ascii=False, default=str))
+        # An extra that is called like one of the four must not take its place.
+        line |= {f"{key}_" if key in line else key: value for key, value in json_safe(_fields(record)).items()}
+        text = json.dumps(line, ensure_ascii=False).translate(_LINE_ENDS)
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _HumanFormatter(logging.Formatter):
@@ -203,9 +187,8 @@ class _HumanFormatter(logging.Formatter):
         fields = _fields(record)
         level = record.levelname.lower()
         where = " ".join(str(fields[name]) for name in _SHOWN_FIRST if fields.get(name))
-        text = f"{time:%H:%M:%S} {level:<7} {where + ': ' if where else ''}{record.getMessage()}"
+        text = f"{time:%H:%M:%S} {level:<7} {where + ': ' if where else ''}{_text(record)}"
         if fields.get("exception"):
             text += f"\n{fields['exception']}"
-        if self._colours and level in self._COLOURS:
-            text = f"{self._COLOURS[level]}{text}\x1b[0m"
-        return mask(text)
+        text = printable(mask(text))
+        return f"{self._COLOURS[level]}{text}\x1b[0m" if self._colours and level in self._COLOURS else text

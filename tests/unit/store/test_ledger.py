@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from huracan.errors import StoreError, UsageError
-from huracan.store import ItemState, RunState, Store
+from huracan.store import ItemState, Ledger, RunState, Store
 
 NOW = datetime(2023, 12, 30, 2, 0, 0, 123456, tzinfo=UTC)
 DAY = date(2023, 12, 30)
@@ -191,9 +195,9 @@ def test_instants_come_back_equal_and_in_utc(store: Store, instant: datetime, da
     store.ledger.end_run(run.run_id, RunState.DONE, "", instant)
     read = store.ledger.run_by_id(run.run_id)
     assert read is not None
-    for time in (read.as_of, read.started_at, read.ended_at):
-        assert time == instant
-        assert time.tzinfo is UTC
+    for read_back in (read.as_of, read.started_at, read.ended_at):
+        assert read_back == instant
+        assert read_back.tzinfo is UTC
 
 
 @UNHURRIED
@@ -210,3 +214,20 @@ def test_metrics_come_back_equal_and_no_text_is_refused(store: Store, metrics: d
 def test_seconds_come_back_to_the_last_bit(store: Store, seconds: float) -> None:
     store.ledger.end_item("train", DAY, "SOL-USDT", ItemState.COMPLETED, seconds)
     assert store.ledger.items("train", DAY)["SOL-USDT"].seconds == seconds
+
+
+def test_who_begins_a_run_waits_for_another_who_begins_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert, reached = Ledger._new, threading.Event()
+
+    def insert_slowly(*arguments: Any) -> Any:
+        reached.set()
+        time.sleep(0.3)
+        return insert(*arguments)
+
+    monkeypatch.setattr(Ledger, "_new", staticmethod(insert_slowly))
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(store.ledger.begin_run, "nightly", DAY, NOW, NOW)
+        assert reached.wait(30)
+        second = threads.submit(store.ledger.begin_run, "nightly", DAY, NOW + HOUR, NOW + HOUR)
+        assert first.result() == second.result()
+    assert len(store.ledger.runs()) == 1
