@@ -103,10 +103,13 @@ class StopsAfter:
 
 
 def test_the_service_goes_on_round_after_round_until_it_is_stopped(watched: Watched, mood: Mood) -> None:
-    context = replace(watched([mood.plugin()], interval_seconds=1), progress=StopsAfter(2))
+    mood.answer = CheckResult(CheckState.WARNING, "sulks", "be kind")
+    quiet = {"min_free_disk_gb": 0, "min_free_memory_gb": 0}
+    context = replace(watched([mood.plugin()], interval_seconds=1, **quiet), progress=StopsAfter(2))
     with pytest.raises(StopRequested):
         run(context)
-    assert health(context)["mood"]["state"] == "ok"
+    assert health(context)["mood"]["state"] == "warning"
+    assert len(context.store.events.recent()) == 1  # the second round found what the first had told
 
 
 def test_an_interval_longer_than_the_stall_limit_is_refused(watched: Watched) -> None:
