@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,3 +179,15 @@ def test_without_talib_the_check_says_what_to_install(monkeypatch: pytest.Monkey
     found = check_talib(None)
     assert found.state is CheckState.FAILED
     assert "pip install TA-Lib" in found.hint
+
+
+def test_every_column_is_documented_and_nothing_else_is(repository: Path) -> None:
+    page = (repository / "docs" / "reference" / "features.md").read_text("utf-8")
+    named = set()
+    for line in page.splitlines():
+        first = line.split("|")[1] if line.startswith("| `") else ""
+        for part in first.split(", `") if "_N`" in first else [first]:
+            windows = re.findall(r"\d+", part.rpartition("(")[2]) if "(" in part else []
+            names = re.findall(r"\w*[a-z]\w*", part.partition("(")[0])
+            named |= {re.sub("N$", rows, name) for name in names for rows in windows or [""]}
+    assert named == set(COLUMNS)
