@@ -229,26 +229,37 @@ import io, logging, sys
 from pathlib import Path
 from huracan import logs
 from huracan.config import LoggingSettings
-logs.configure(LoggingSettings(file_megabytes=1, file_count=5), Path(sys.argv[1]), "json", io.StringIO())
+logs.configure(LoggingSettings(file_megabytes=1, file_count=10), Path(sys.argv[1]), "json", io.StringIO())
 log = logging.getLogger("x")
-for number in range(500):
+print("ready", flush=True)
+input()
+for number in range(1500):
     log.info("line", extra={"writer": sys.argv[2], "number": number, "ballast": "x" * 2000})
 """
 
 
 def test_processes_that_rotate_one_file_lose_no_line(tmp_path: Path) -> None:
+    pipe = subprocess.PIPE
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path), str(n)], stderr=subprocess.PIPE) for n in range(3)
+        subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path), str(n)], stdin=pipe, stdout=pipe, stderr=pipe)
+        for n in range(3)
     ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write(b"go\n")
+        writer.stdin.flush()
     for writer in writers:
         _, errors = writer.communicate(timeout=120)
         assert (writer.returncode, errors) == (0, b"")
     files = sorted(tmp_path.glob("huracan.jsonl*"))
-    assert len(files) >= 3
+    assert len(files) >= 9
     written = [line for file in files for line in lines(file.read_text())]
     for writer_number in range(3):
         mine = [line["number"] for line in written if line["writer"] == str(writer_number)]
-        assert sorted(mine) == list(range(500))
+        assert sorted(mine) == list(range(1500))
 
 
 def test_old_files_are_thrown_away(tmp_path: Path) -> None:
