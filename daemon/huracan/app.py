@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
-from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -22,7 +21,7 @@ from huracan.plugin.manager import Plugins
 from huracan.plugin.selection import only_from
 from huracan.plugin.settings import compose_settings
 from huracan.run.heartbeat import SilentProgress
-from huracan.store import Store
+from huracan.store import Store, passwords_in
 
 if TYPE_CHECKING:
     from huracan.context import Progress, RunInfo
@@ -123,10 +122,7 @@ def _open_store(settings: Settings, paths: Paths, create: bool) -> Store:
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
-    password = urlsplit(settings.database_url()).password
-    if password:
-        yield password
-        yield unquote(password)
+    yield from passwords_in(settings.database_url())
     for section in settings.sections.values():
         yield from _secrets_of(section)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from huracan.errors import StoreError
 from huracan.store.access import Access
-from huracan.store.engine import as_store_error, open_engine, parse_url, sqlite_file
+from huracan.store.engine import as_store_error, open_engine, parse_url, passwords_in, sqlite_file
 from huracan.store.events import EventLog
 from huracan.store.ledger import Ledger
 from huracan.store.rows import (
@@ -39,6 +39,7 @@ __all__ = [
     "UniverseDecision",
     "UniverseSelection",
     "UniverseSelections",
+    "passwords_in",
 ]
 
 

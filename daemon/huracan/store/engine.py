@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from huracan.errors import StoreError
 
-__all__ = ["as_store_error", "open_engine", "parse_url", "shown", "sqlite_file"]
+__all__ = ["as_store_error", "open_engine", "parse_url", "passwords_in", "shown", "sqlite_file"]
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one before it gives up."""
@@ -46,8 +46,21 @@ def parse_url(text: str) -> URL:
 
 def shown(url: URL) -> str:
     """Return the URL as it may be printed: without a password, be it before the host or among the options."""
-    secret = [key for key in url.query if "password" in key]
-    return url.difference_update_query(secret).render_as_string(hide_password=True)
+    return url.difference_update_query(_secret_options(url)).render_as_string(hide_password=True)
+
+
+def passwords_in(text: str) -> tuple[str, ...]:
+    """Return the passwords that a database URL holds, for those who keep them out of the log; none for no URL."""
+    try:
+        url = make_url(text)
+    except (exc.ArgumentError, ValueError):
+        return ()
+    options = [value for key in _secret_options(url) for value in url.normalized_query[key]]
+    return tuple(password for password in (url.password, *options) if password)
+
+
+def _secret_options(url: URL) -> list[str]:
+    return [key for key in url.query if "password" in key]
 
 
 def sqlite_file(url: URL) -> Path | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from huracan.errors import StoreError
-from huracan.store import Store
+from huracan.store import Store, passwords_in
 from huracan.testing.postgres import PostgresServer
 
 NOW = datetime(2023, 12, 30, 2, tzinfo=UTC)
@@ -178,3 +178,17 @@ def test_a_locked_sqlite_database_is_a_store_error(tmp_path: Path, monkeypatch: 
         assert store.ledger.runs() == []
         other.close()
         assert store.ledger.begin_run("nightly", DAY, NOW, NOW).generation == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "passwords"),
+    [
+        ("postgresql://u:geheim%2Fwort@h/n?host=x&password=zwei&sslpassword=drei", ("geheim/wort", "zwei", "drei")),
+        ("postgresql://u@h/n", ()),
+        ("sqlite:///huracan.db", ()),
+        ("postgresql://u:geheim@h:port/n", ()),
+        ("nonsense", ()),
+    ],
+)
+def test_the_passwords_of_a_url_are_known_so_that_the_log_can_hide_them(url: str, passwords: tuple[str, ...]) -> None:
+    assert passwords_in(url) == passwords
