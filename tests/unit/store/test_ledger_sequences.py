@@ -151,6 +151,6 @@ def test_no_sequence_of_starts_kills_and_forced_runs_loses_or_repeats_anything(u
     run_state_machine_as_test(
         NightsOnThisDatabase,
         settings=settings(
-            max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -89,15 +89,15 @@ def test_somebody_elses_tables_are_refused(url: str, lock_folder: Path) -> None:
 def test_processes_that_open_a_new_database_at_once_all_succeed(
     url: str, lock_folder: Path, start_python: StartPython, with_lock: bool
 ) -> None:
+    if url.startswith("postgresql") and not with_lock:
+        pytest.skip("PostgreSQL keeps the lock itself, whatever the folder")
     started = [start_python(OPEN, url, lock_folder if with_lock else "") for _ in range(3)]
     for process in started:
         out, errors = process.communicate(timeout=60)
         assert (process.returncode, out) == (0, "0\n"), errors
 
 
-@pytest.mark.parametrize(
-    ("statement", "count"), [("CREATE TABLE", 1), ("CREATE TABLE", 4), ("CREATE INDEX", 3), ("INSERT INTO alembic", 1)]
-)
+@pytest.mark.parametrize(("statement", "count"), [("CREATE TABLE", 4), ("CREATE INDEX", 3), ("INSERT INTO alembic", 1)])
 def test_an_upgrade_that_is_killed_is_done_again_whole(
     url: str, lock_folder: Path, start_python: StartPython, statement: str, count: int
 ) -> None:
