@@ -85,16 +85,22 @@ def test_somebody_elses_tables_are_refused(url: str, lock_folder: Path) -> None:
         Store.open(url, lock_folder)
 
 
-@pytest.mark.parametrize("with_lock", [True, False])
-def test_processes_that_open_a_new_database_at_once_all_succeed(
-    url: str, lock_folder: Path, start_python: StartPython, with_lock: bool
-) -> None:
-    if url.startswith("postgresql") and not with_lock:
-        pytest.skip("PostgreSQL keeps the lock itself, whatever the folder")
-    started = [start_python(OPEN, url, lock_folder if with_lock else "") for _ in range(3)]
-    for process in started:
+def open_at_once(start_python: StartPython, url: str, lock_folder: object) -> None:
+    for process in [start_python(OPEN, url, lock_folder) for _ in range(3)]:
         out, errors = process.communicate(timeout=60)
         assert (process.returncode, out) == (0, "0\n"), errors
+
+
+def test_processes_that_open_a_new_database_at_once_all_succeed(
+    url: str, lock_folder: Path, start_python: StartPython
+) -> None:
+    open_at_once(start_python, url, lock_folder)
+
+
+def test_processes_that_open_a_new_sqlite_file_at_once_need_no_lock_file(
+    tmp_path: Path, start_python: StartPython
+) -> None:
+    open_at_once(start_python, f"sqlite:///{tmp_path}/huracan.db", "")
 
 
 @pytest.mark.parametrize(("statement", "count"), [("CREATE TABLE", 4), ("CREATE INDEX", 3), ("INSERT INTO alembic", 1)])
