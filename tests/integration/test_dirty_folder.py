@@ -24,9 +24,7 @@ def damage(folder: Path, realdata: Path) -> dict[str, str]:
     (folder / "CUT-USDT.parquet").write_bytes(whole[: len(whole) // 2])
     shutil.copy(realdata / "dirty/excel_locale_mangled_btc_daily.csv", folder / "COMMA-USDT.csv")
     (folder / "EMPTY-USDT.parquet").touch()
-    pl.concat([sound, sound.tail(500).with_columns(pl.col("volume") + 1)]).write_parquet(
-        folder / "TWICE-USDT.parquet"
-    )
+    pl.concat([sound, sound.tail(500).with_columns(pl.col("volume") + 1)]).write_parquet(folder / "TWICE-USDT.parquet")
     (folder / "..%2F..%2Fetc%2Fpasswd-USDT.parquet").write_bytes(whole)
     (folder / "etc").mkdir()
     (folder / "etc/passwd-USDT.parquet").write_bytes(whole)
