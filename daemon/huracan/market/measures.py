@@ -6,17 +6,24 @@ import math
 
 import numpy as np
 
-__all__ = ["equity_curve", "hit_rate", "max_drawdown", "net_pnl", "profit_factor", "sharpe"]
+LARGEST_WEALTH = 1e300
+"""Where wealth stops to grow: a result past this is nonsense, and must be a number all the same."""
+
+__all__ = ["LARGEST_WEALTH", "equity_curve", "hit_rate", "max_drawdown", "net_pnl", "profit_factor", "sharpe"]
 
 
 def equity_curve(returns: np.ndarray) -> np.ndarray:
-    """Return wealth after each bar, starting from 1 before the first: shape (bars + 1,)."""
-    return np.concatenate([[1.0], np.cumprod(1.0 + returns)])
+    """Return wealth after each bar, starting from 1 before the first: shape (bars + 1,).
+
+    It stays at 0 once everything is lost, and never passes ``LARGEST_WEALTH``.
+    """
+    wealth: np.ndarray = np.exp(np.minimum(_log_wealth(returns), math.log(LARGEST_WEALTH)))
+    return wealth
 
 
 def net_pnl(returns: np.ndarray) -> float:
-    """Return the compounded result of all bars as a fraction."""
-    return float(np.prod(1.0 + returns) - 1.0)
+    """Return the compounded result of all bars as a fraction, from -1 to ``LARGEST_WEALTH``."""
+    return math.expm1(min(float(_log_wealth(returns)[-1]), math.log(LARGEST_WEALTH)))
 
 
 def sharpe(returns: np.ndarray, bars_per_year: float) -> float | None:
@@ -40,9 +47,8 @@ def max_drawdown(returns: np.ndarray) -> float:
 
     The wealth of 1 before the first bar counts as a high.
     """
-    curve = equity_curve(returns)
-    peaks = np.maximum.accumulate(curve)
-    return float(np.max(1.0 - curve / peaks))
+    wealth = _log_wealth(returns)
+    return float(-np.expm1(np.min(wealth - np.maximum.accumulate(wealth))))
 
 
 def hit_rate(trades: np.ndarray) -> float | None:
@@ -55,3 +61,10 @@ def profit_factor(trades: np.ndarray) -> float | None:
     lost = float(-trades[trades < 0].sum())
     factor = float(trades[trades > 0].sum()) / lost if lost > 0 else math.inf
     return factor if math.isfinite(factor) else None
+
+
+def _log_wealth(returns: np.ndarray) -> np.ndarray:
+    """Sums of logarithms neither overflow nor lose what is left of a large wealth; nothing left is minus infinity."""
+    with np.errstate(divide="ignore"):
+        steps = np.log1p(np.maximum(returns, -1.0))
+    return np.concatenate([[0.0], np.cumsum(steps)])

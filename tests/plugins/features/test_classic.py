@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huracan.context import Context
+from huracan.errors import DataError
 from huracan.market.candles import Candles
 from huracan.types import CheckState, FeatureInput
 from huracan_features.classic import CLASSIC, COLUMNS, WARMUP
@@ -107,6 +108,23 @@ def test_in_a_market_that_stands_still_only_what_has_no_answer_is_unknown(
     assert (found["trend_strength"][WARMUP:] == 0).all()
     assert (found["bb_width"][WARMUP:] == 0).all()
     assert (found["market_regime"][WARMUP:] == 3).all()
+
+
+@pytest.mark.parametrize("column", ["open", "high", "low", "close", "volume"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+def test_impossible_candles_are_refused(column: str, value: float, walk: Build, compute: Compute) -> None:
+    columns = walk(400).columns()
+    damaged = np.where(np.arange(400) == 300, value, columns[column])
+    with pytest.raises(DataError, match="row 300: open"):
+        compute(Candles.from_columns({**columns, column: damaged}))
+
+
+def test_a_price_of_zero_is_refused_and_a_volume_of_zero_is_not(walk: Build, compute: Compute) -> None:
+    columns = walk(400).columns()
+    nothing = np.where(np.arange(400) == 300, 0.0, 1.0)
+    compute(Candles.from_columns({**columns, "volume": columns["volume"] * nothing}))
+    with pytest.raises(DataError, match="row 300"):
+        compute(Candles.from_columns({**columns, "low": columns["low"] * nothing}))
 
 
 def test_a_quiet_stretch_is_forgotten(walk: Build, compute: Compute) -> None:

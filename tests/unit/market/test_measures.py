@@ -88,6 +88,23 @@ def test_losing_everything_is_a_drawdown_of_one() -> None:
     assert net_pnl(np.array([0.5, -1.0, 0.3])) == -1.0
 
 
+def test_wealth_beyond_every_float_is_still_a_number() -> None:
+    doubling = np.ones(3000)
+    assert net_pnl(doubling) == pytest.approx(1e300)
+    assert equity_curve(doubling).max() == pytest.approx(1e300)
+    assert max_drawdown(doubling) == 0.0
+    # What falls after that is seen all the same, and so is the end of it.
+    assert max_drawdown(np.append(doubling, [-0.25, 0.1])) == pytest.approx(0.25)
+    assert net_pnl(np.append(doubling, -1.0)) == -1.0
+
+
+def test_losing_more_than_everything_ends_at_nothing() -> None:
+    returns = np.array([0.5, -1.2, -3.0, 4.0])
+    assert max_drawdown(returns) == 1.0
+    assert net_pnl(returns) == -1.0
+    assert equity_curve(returns)[2:].tolist() == [0.0, 0.0, 0.0]
+
+
 def test_net_pnl_compounds() -> None:
     assert net_pnl(np.array([0.1, 0.1])) == pytest.approx(0.21)
     assert net_pnl(np.array([0.5, -0.5])) == pytest.approx(-0.25)
