@@ -8,7 +8,8 @@ from typing import Any
 from huracan.context import Context
 from huracan.errors import DataError
 from huracan.paths import write_json
-from huracan.types import Candidate, JobResult, Outcome
+from huracan.types import JobResult, Outcome
+from huracan_universe.facts import sort_out
 from huracan_universe.select import Selection, select
 from huracan_universe.settings import UniverseSettings
 
@@ -34,8 +35,8 @@ def run(context: Context) -> JobResult:
     finally:
         exchange.close()
     now = context.clock.now()
-    candidates = [Candidate(market, tickers[market.symbol], now) for market in markets if market.symbol in tickers]
-    selection = select(context, candidates, context.plugins.universe_rules(), settings)
+    candidates, unusable = sort_out(markets, tickers, now)
+    selection = select(context, candidates, context.plugins.universe_rules(), settings, unusable)
     problems += selection.problems
     run_info = context.current_run
     criteria = settings.model_dump(mode="json")

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from huracan.context import Context
+from huracan.errors import PluginError
+from huracan.settings_sources import nearest
 from huracan.store import UniverseDecision
 from huracan.types import Candidate, UniverseRule
+from huracan_universe.facts import facts_of
 from huracan_universe.settings import UniverseSettings
 
-__all__ = ["Selection", "facts_of", "select"]
+__all__ = ["Selection", "select"]
 
 NOT_IN_TOP = "top"
 """The rule that drops what no other rule dropped: there were better pairs."""
@@ -30,9 +33,14 @@ class Selection:
 
 
 def select(
-    context: Context, candidates: Sequence[Candidate], rules: Mapping[str, UniverseRule], settings: UniverseSettings
+    context: Context,
+    candidates: Sequence[Candidate],
+    rules: Mapping[str, UniverseRule],
+    settings: UniverseSettings,
+    unusable: Sequence[UniverseDecision] = (),
 ) -> Selection:
-    """Return the decision about every candidate; the order of candidates and rules decides nothing but their display.
+    """Return the decision about every candidate, and those of ``unusable`` pairs after them; the order of candidates
+    and rules decides nothing but their display.
 
     A rule that raises keeps the pair out and is reported: money must not depend on a rule that did not answer.
     """
@@ -41,27 +49,59 @@ def select(
         candidate.market.symbol: _vetoes(context, candidate, rules, settings, problems) for candidate in candidates
     }
     kept = [candidate for candidate in candidates if not reasons[candidate.market.symbol]]
+    dropped = sorted((each for each in candidates if reasons[each.market.symbol]), key=lambda each: each.market.symbol)
+    decisions = [
+        *_ranked(kept, settings),
+        *(_decision(each, reasons=tuple(reasons[each.market.symbol])) for each in dropped),
+        *unusable,
+    ]
+    known = [decision.symbol for decision in decisions]
+    return Selection(tuple(decisions), (*problems.values(), *_misnamed(settings, known, list(rules))))
+
+
+def _ranked(kept: Sequence[Candidate], settings: UniverseSettings) -> list[UniverseDecision]:
+    """Return the decisions about pairs that no rule dropped, best first; ``universe.include`` is served first."""
     scores = _scores(kept, settings)
     ranked = sorted(kept, key=lambda each: (-scores[each.market.symbol], each.market.symbol))
-    decisions = [
-        UniverseDecision(
-            each.market.symbol,
-            selected=rank <= settings.top,
+    symbols = [each.market.symbol for each in ranked]
+    chosen = [symbol for symbol in symbols if symbol in settings.include]
+    others = [symbol for symbol in symbols if symbol not in settings.include]
+    taken = {*chosen, *others[: max(0, settings.top - len(chosen))]}
+    forced = f", {len(chosen)} of them by universe.include" if chosen else ""
+    return [
+        _decision(
+            each,
+            selected=symbol in taken,
             rank=rank,
-            score=scores[each.market.symbol],
-            reasons=() if rank <= settings.top else ((NOT_IN_TOP, f"ranks {rank}, {settings.top} are taken"),),
-            facts=facts_of(each),
+            score=scores[symbol],
+            reasons=() if symbol in taken else ((NOT_IN_TOP, f"ranks {rank}, {len(taken)} are taken{forced}"),),
         )
-        for rank, each in enumerate(ranked, 1)
+        for rank, (symbol, each) in enumerate(zip(symbols, ranked, strict=True), 1)
     ]
-    dropped = sorted((each for each in candidates if reasons[each.market.symbol]), key=lambda each: each.market.symbol)
-    decisions += [
-        UniverseDecision(
-            each.market.symbol, selected=False, reasons=tuple(reasons[each.market.symbol]), facts=facts_of(each)
-        )
-        for each in dropped
+
+
+def _decision(
+    candidate: Candidate,
+    *,
+    reasons: tuple[tuple[str, str], ...],
+    selected: bool = False,
+    rank: int | None = None,
+    score: float | None = None,
+) -> UniverseDecision:
+    facts = facts_of(candidate.market, candidate.ticker, candidate.as_of)
+    return UniverseDecision(candidate.market.symbol, selected, rank, score, reasons, facts)
+
+
+def _misnamed(settings: UniverseSettings, symbols: Sequence[str], rules: Sequence[str]) -> list[str]:
+    """Return a line for each name in the settings that means nothing here: else a slip would go unnoticed."""
+    lines = [
+        f"universe.include: the exchange has no pair {symbol}" for symbol in settings.include if symbol not in symbols
     ]
-    return Selection(tuple(decisions), tuple(problems.values()))
+    return lines + [
+        f"universe.rules_off: {name} is not a rule{nearest(name, rules)}"
+        for name in settings.rules_off
+        if name not in rules
+    ]
 
 
 def _vetoes(
@@ -79,14 +119,22 @@ def _vetoes(
         if name in settings.rules_off:
             continue
         try:
-            reason = rule.veto(context, candidate)
+            reason = _answer(rule, context, candidate)
         except Exception as error:
             reason = f"the rule failed ({type(error).__name__}): a pair is kept out until it answers"
-            problems.setdefault(name, f"universe rule {name} failed for {symbol}: {type(error).__name__}: {error}")
-            context.log.exception("universe rule %s failed", name, extra={"symbol": symbol})
+            if name not in problems:
+                context.log.exception("universe rule %s failed", name, extra={"symbol": symbol})
+                problems[name] = f"universe rule {name} failed for {symbol}: {type(error).__name__}: {error}"
         if reason is not None:
             found.append((name, reason))
     return found
+
+
+def _answer(rule: UniverseRule, context: Context, candidate: Candidate) -> str | None:
+    reason: object = rule.veto(context, candidate)
+    if reason is None or (isinstance(reason, str) and reason):
+        return reason
+    raise PluginError(f"it answered {reason!r}, neither a sentence nor None")
 
 
 def _scores(kept: Sequence[Candidate], settings: UniverseSettings) -> dict[str, float]:
@@ -110,24 +158,3 @@ def _scores(kept: Sequence[Candidate], settings: UniverseSettings) -> dict[str, 
 def _places(values: Sequence[float]) -> list[float]:
     low, high = min(values, default=0.0), max(values, default=0.0)
     return [(value - low) / (high - low) if high > low else 1.0 for value in values]
-
-
-def facts_of(candidate: Candidate) -> dict[str, object]:
-    """Return what was known about a pair when it was judged, as JSON values."""
-    market, ticker = candidate.market, candidate.ticker
-    age = candidate.age_days
-    return {
-        "base": market.base,
-        "quote": market.quote,
-        "kind": market.kind.value,
-        "active": market.active,
-        "age_days": round(age, 3) if age is not None else None,
-        "quote_volume_24h": ticker.quote_volume,
-        "spread_bps": ticker.spread_bps,
-        "spread_source": ticker.spread_source,
-        "active_share": ticker.active_share,
-        "daily_volatility": ticker.daily_volatility,
-        "taker_fee_bps": market.taker_fee_bps,
-        "maker_fee_bps": market.maker_fee_bps,
-        "fee_source": market.source,
-    }

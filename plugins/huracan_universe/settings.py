@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from huracan.config import Section
+from huracan.errors import DataError
+from huracan.paths import safe_symbol
 from huracan.types import MarketKind
 
 __all__ = ["UniverseSettings"]
@@ -31,12 +33,30 @@ class UniverseSettings(Section):
     allow_fiat: bool = Field(False, description="Let pairs of national currencies in.")
     allow_wrapped: bool = Field(False, description="Let coins in that follow another one (WBTC, stETH ...).")
     allow_leveraged: bool = Field(False, description="Let leveraged tokens in (BTCUP, ETH3S ...).")
-    include: tuple[str, ...] = Field((), description="Pairs that rules cannot drop, as BASE-QUOTE.")
+    include: tuple[str, ...] = Field(
+        (),
+        description="Pairs that are always selected, whatever rules and ranks say, as BASE-QUOTE; they count in top.",
+    )
     exclude: tuple[str, ...] = Field((), description="Pairs that are never selected, as BASE-QUOTE.")
     rules_off: tuple[str, ...] = Field((), description="Names of rules that are not asked.")
     volume_weight: float = Field(0.5, ge=0, description="Weight of turnover in the rank.")
     liquidity_weight: float = Field(0.3, ge=0, description="Weight of a narrow spread in the rank.")
     activity_weight: float = Field(0.2, ge=0, description="Weight of steady trading in the rank.")
+
+    @field_validator("quote")
+    @classmethod
+    def _upper(cls, value: str) -> str:
+        return value.upper()
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _pairs(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            try:
+                safe_symbol(value)
+            except DataError:
+                raise ValueError(f"{value!r} is no pair; write it as BTC-USDT") from None
+        return values
 
     @model_validator(mode="after")
     def _weights(self) -> UniverseSettings:

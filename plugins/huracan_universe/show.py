@@ -93,31 +93,39 @@ def _print_selected(screen: Console, selected: list[UniverseDecision]) -> None:
     table = make_table(columns, right=tuple(column for column in columns if column != "pair"))
     for each in selected:
         facts = each.facts
-        age = facts["age_days"]
         table.add_row(
             str(each.rank),
             each.symbol,
             _turnover(facts["quote_volume_24h"]),
-            f"{facts['spread_bps']:.1f} bps",
-            "-" if age is None else f"{age:,.0f} d",
-            f"{facts['active_share']:.0%}",
-            f"{facts['daily_volatility']:.1%}",
+            _shown(facts["spread_bps"], "{:.1f} bps"),
+            _shown(facts["age_days"], "{:,.0f} d"),
+            _shown(facts["active_share"], "{:.0%}"),
+            _shown(facts["daily_volatility"], "{:.1%}"),
             f"{each.score or 0:.3f}",
         )
     screen.print(table)
 
 
 def _print_dropped(screen: Console, dropped: list[UniverseDecision]) -> None:
+    from rich.text import Text
+
     from huracan.cli.tables import make_table
 
     table = make_table(("pair", "24 h turnover", "why"), right=("24 h turnover",), wide="why")
     for each in dropped:
-        why = "; ".join(f"{reason} [bright_black]({rule})[/]" for rule, reason in each.reasons)
-        table.add_row(each.symbol, _turnover(each.facts["quote_volume_24h"]), why)
+        # Sentences come from plugins and names from an exchange: shown as they are, never as markup.
+        parts = [Text.assemble(reason, (f" ({rule})", "bright_black")) for rule, reason in each.reasons]
+        table.add_row(Text(each.symbol), _turnover(each.facts["quote_volume_24h"]), Text("; ").join(parts))
     screen.print(table)
 
 
-def _turnover(value: float) -> str:
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def _turnover(value: float | None) -> str:
+    if value is None:
+        return "-"
     for size, unit in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
         if value >= size:
             return f"{value / size:,.1f} {unit}"
