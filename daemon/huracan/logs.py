@@ -186,8 +186,11 @@ class _HumanFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC)
         fields = _fields(record)
         level = record.levelname.lower()
-        where = " ".join(str(fields[name]) for name in _SHOWN_FIRST if fields.get(name))
-        text = f"{time:%H:%M:%S} {level:<7} {where + ': ' if where else ''}{_text(record)}"
+        message = _text(record)
+        # What the message itself begins with is not said twice.
+        named = [str(fields[name]) for name in _SHOWN_FIRST if fields.get(name)]
+        where = " ".join(name for name in named if name != message.partition(" ")[0].rstrip(":"))
+        text = f"{time:%H:%M:%S} {level:<7} {where + ': ' if where else ''}{message}"
         if fields.get("exception"):
             text += f"\n{fields['exception']}"
         text = printable(mask(text))

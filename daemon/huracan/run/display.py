@@ -69,7 +69,7 @@ class PlainDisplay(SilentDisplay):
     def progressed(self, event: ProgressEvent) -> None:
         if time.monotonic() >= self._quiet_until:
             count = f"{event.done}/{event.total} " if event.done is not None and event.total else ""
-            self._say(f"{event.job}: {'' if count.strip() in event.text else count}{event.text}")
+            self._say(f"{event.job}: {'' if f'/{event.total} ' in event.text else count}{_step(event)}")
             self._quiet_until = time.monotonic() + self._every
 
     def job_ended(self, job: str, state: str, seconds: float, summary: str) -> None:
@@ -79,6 +79,11 @@ class PlainDisplay(SilentDisplay):
         with contextlib.suppress(OSError):  # who watched has gone; the night goes on
             self.stream.write(f"{text}\n")
             self.stream.flush()
+
+
+def _step(event: ProgressEvent) -> str:
+    """Return the step without the job's name, which stands before it."""
+    return event.text.removeprefix(f"{event.job} ")
 
 
 class BarDisplay:
@@ -102,7 +107,7 @@ class BarDisplay:
         known = event.done is not None and bool(event.total)
         count = f"{event.done}/{event.total}" if known else ""
         changes = {"total": event.total, "completed": event.done} if known else {}
-        self._bars.update(self._task, step=event.text, count=count, **changes)  # type: ignore[arg-type]
+        self._bars.update(self._task, step=_step(event), count=count, **changes)  # type: ignore[arg-type]
 
     def line(self, text: str) -> None:
         """Log what the job's process wrote."""

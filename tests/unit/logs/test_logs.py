@@ -279,3 +279,10 @@ def test_a_folder_that_cannot_be_written_costs_the_file_alone(tmp_path: Path) ->
     [line] = lines(stream.getvalue())
     assert line["level"] == "warning"
     assert "logs/huracan.jsonl cannot be written (File exists)" in line["message"]
+
+
+def test_a_coin_that_the_message_begins_with_is_not_named_twice() -> None:
+    stream = io.StringIO()
+    logs.configure(LoggingSettings(), None, "human", stream)
+    logging.getLogger("huracan.x").info("SOL-USDT passed all gates", extra={"job": "train", "symbol": "SOL-USDT"})
+    assert stream.getvalue().endswith("info    train: SOL-USDT passed all gates\n")

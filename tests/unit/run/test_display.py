@@ -72,10 +72,10 @@ def test_progress_lines_come_at_their_pace_and_say_how_far_it_is() -> None:
     stream = io.StringIO()
     display = PlainDisplay(stream, every=0)
     display.progressed(ProgressEvent("train", "SOL-USDT fold 3/6", 7, 20))
-    display.progressed(ProgressEvent("train", "train 8/20 ADA-USDT", 8, 20))
+    display.progressed(ProgressEvent("train", "train 9/20 ADA-USDT", 8, 20))
     display.progressed(ProgressEvent("candles", "looking"))
     assert stream.getvalue().splitlines() == [
-        "train: 7/20 SOL-USDT fold 3/6", "train: train 8/20 ADA-USDT", "candles: looking",
+        "train: 7/20 SOL-USDT fold 3/6", "train: 9/20 ADA-USDT", "candles: looking",
     ]  # fmt: skip
 
 
