@@ -180,7 +180,11 @@ def verify_checksums(folder: Path) -> None:
     listing = folder / CHECKSUM_FILE
     if not listing.is_file():
         raise DataError(str(folder), f"has no {CHECKSUM_FILE}: it was never completed")
-    for line in listing.read_text("utf-8").splitlines():
+    try:
+        lines = listing.read_text("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise DataError(str(listing), "is not text: it was damaged; train again") from None
+    for line in lines:
         digest, _, name = line.partition("  ")
         target = folder / name
         if not name or Path(name).name != name or not target.is_file():

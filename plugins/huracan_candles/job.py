@@ -30,7 +30,7 @@ def run(context: Context) -> JobResult:
     settings = context.settings.section(CandleSettings)
     now = milliseconds(context.clock.now())
     until = now - now % timeframe_ms(settings.timeframe)
-    window = Window(section.name, settings.timeframe, until - settings.days * 86_400_000, until)
+    window = Window(_source(section), settings.timeframe, until - settings.days * 86_400_000, until)
     exchange = context.plugins.exchanges()[section.name].open(context, section)
     try:
         references = _references(exchange, selected)
@@ -60,6 +60,12 @@ def _selected(context: Context) -> list[str]:
     except (OSError, ValueError, KeyError) as error:
         raise DataError(str(path), f"cannot be read ({error}); run `huracan run universe --force`") from None
     return symbols
+
+
+def _source(section: Any) -> str:
+    """Name what the cache is a copy of: the exchange, with those of its settings that give it other candles."""
+    chosen = {name: str(getattr(section, name)) for name in getattr(section, "candle_source", ())}
+    return " ".join([section.name, *(f"{name}={value}" for name, value in chosen.items())])
 
 
 def _references(exchange: Exchange, selected: Sequence[str]) -> list[str]:

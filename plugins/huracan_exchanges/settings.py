@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ __all__ = ["FilesSettings", "SimulatedSettings"]
 
 class FilesSettings(Section):
     """A folder of candle files named BASE-QUOTE.parquet or BASE-QUOTE.csv."""
+
+    candle_source: ClassVar[tuple[str, ...]] = ("path",)
 
     name: Literal["files"] = Field("files", description="A folder of candle files.")
     path: SettingsPath = Field(
@@ -35,6 +37,8 @@ class FilesSettings(Section):
 
 class SimulatedSettings(Section):
     """A made-up market of about 30 coins, the same for everybody who uses the same seed."""
+
+    candle_source: ClassVar[tuple[str, ...]] = ("seed", "start")
 
     name: Literal["simulated"] = Field("simulated", description="A simulated exchange: no account, no network.")
     seed: int = Field(7, ge=0, le=2**32 - 1, description="Another seed gives another history of the same coins.")

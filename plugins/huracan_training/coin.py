@@ -17,7 +17,7 @@ from huracan.types import FeatureSet, Trainer
 from huracan_training import artefacts
 from huracan_training.backtest import TradeCosts
 from huracan_training.dataset import Dataset, build_dataset, data_hash, recipe
-from huracan_training.errors import TooFewRowsError
+from huracan_training.errors import CoinSkippedError, TooFewRowsError
 from huracan_training.evaluate import FoldResult, evaluate_folds, final_model
 from huracan_training.measure import measure
 from huracan_training.search import SearchRules
@@ -124,10 +124,18 @@ def _learn(
 
 
 def trade_costs(costs: Mapping[str, Any], horizon: int, timeframe: str) -> TradeCosts:
-    """Return what a trade of ``horizon`` bars pays, from the content of ``costs.json``."""
+    """Return what a trade of ``horizon`` bars pays, from the content of ``costs.json``.
+
+    Raises CoinSkippedError where nothing is left of the stake.
+    """
     side = costs["side_bps"] / 1e4
     days = horizon * timeframe_ms(timeframe) / 86_400_000
-    return TradeCosts(side, side + max(0.0, costs["funding_bps_per_day"]) * days / 1e4)
+    exit_costs = side + max(0.0, costs["funding_bps_per_day"]) * days / 1e4
+    if side + exit_costs >= 1.0:
+        raise CoinSkippedError(
+            f"a round trip of {costs['order_quote']:g} costs the whole stake: the order is too large"
+        )
+    return TradeCosts(side, exit_costs)
 
 
 def _read(task: CoinTask) -> tuple[Candles, dict[str, np.ndarray]]:

@@ -13,6 +13,9 @@ from huracan.paths import CHECKSUM_FILE, Paths, verify_checksums
 JOB = "train"
 """The job whose items in the ledger are coins with model folders."""
 
+NEEDED = frozenset({"costs.json", "metadata.json", "metrics.json", "model.bin"})
+"""What the checksums of a model folder must cover before anybody may believe it."""
+
 __all__ = ["JOB", "folder_for", "read_json", "trusted_metadata"]
 
 
@@ -34,10 +37,13 @@ def folder_for(paths: Paths, symbol: str, stamp: datetime, begun_by: str | None)
 
 
 def trusted_metadata(folder: Path) -> dict[str, Any] | None:
-    """Return ``metadata.json`` of a model folder whose checksums all hold, else None."""
+    """Return ``metadata.json`` of a model folder whose checksums all hold and cover all that counts, else None."""
     try:
         verify_checksums(folder)
+        listed = {line.partition("  ")[2] for line in (folder / CHECKSUM_FILE).read_text("utf-8").splitlines()}
     except (DataError, OSError):
+        return None
+    if not listed >= NEEDED:
         return None
     return read_json(folder / "metadata.json")
 

@@ -38,6 +38,7 @@ class Night:
     """Coins in the order of the universe, and the symbols whose closes are references, by base name."""
 
     coins: tuple[Coin, ...]
+    exchange: str
     timeframe: str
     references: Mapping[str, str]
     reference_since: Mapping[str, int]
@@ -56,6 +57,7 @@ def read_night(context: Context) -> Night:
     known = candles["symbols"]
     return Night(
         (*(_coin(facts[each], known.get(each)) for each in symbols), *(Coin(each, {}, 0, ABSENT) for each in absent)),
+        universe["exchange"],
         candles["timeframe"],
         {symbol.split("-")[0]: symbol for symbol in candles["references"]},
         {symbol: int(known.get(symbol, {}).get("usable_since") or 0) for symbol in candles["references"]},
@@ -146,6 +148,7 @@ def coin_costs(coin: Coin, order_quote: float) -> dict[str, Any]:
         quote_volume_24h=facts["quote_volume_24h"],
         daily_volatility=facts["daily_volatility"],
         order_quote=order_quote,
+        perpetual=facts["kind"] == "perpetual",
     )
     head = {"schema": 1, "symbol": safe_symbol(coin.symbol), "quote_volume_24h": facts["quote_volume_24h"]}
     return head | costs.to_json()

@@ -161,6 +161,7 @@ class _Training:
             "date": self._run.run_date.isoformat(),
             "as_of": f"{self._run.as_of:%Y-%m-%dT%H:%M:%SZ}",
             "run_id": self._run.run_id,
+            "exchange": self._night.exchange,
             "seconds": round(seconds, 3),
             "timeframe": task.timeframe,
             **answer["learned"],

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from huracan.context import Context
@@ -13,6 +12,7 @@ from huracan.paths import CHECKSUM_FILE, sha256_of, write_checksums, write_json
 from huracan.store import ItemState
 from huracan.types import JobResult, Outcome
 from huracan_training.folders import JOB, read_json, trusted_metadata
+from huracan_training.gates import judge_all
 from huracan_training.settings import ChampionSettings, RosterSettings, TrainingSettings
 from huracan_training.summary import write_summary
 
@@ -46,6 +46,7 @@ def run(context: Context) -> JobResult:
         champions += champion is not None
         rows.append(_row(model, champion))
         context.progress.step(f"roster {model.symbol}", done=len(rows), total=len(trained), item=model.symbol)
+    _dismiss_absent(context, {model.symbol for model in trained}, settings.champion)
     ranked = rank(rows, settings.roster)
     write_json(context.paths.roster, ranked)
     write_checksums(context.paths.champions, [path.name for path in context.paths.champions.glob("*.json")])
@@ -66,7 +67,7 @@ def _load(context: Context, symbol: str, path: str) -> Trained | None:
 def _settle(context: Context, model: Trained, rules: ChampionSettings) -> dict[str, Any] | None:
     """Write or delete the champion's pointer of a coin, and return what it says."""
     pointer = context.paths.champion(model.symbol)
-    holder = _holder(context.paths.workspace, pointer)
+    holder = _holder(context, model.symbol)
     champion = choose_champion(model, holder, context.current_run.run_date, rules)
     if champion is None:
         pointer.unlink(missing_ok=True)
@@ -77,15 +78,39 @@ def _settle(context: Context, model: Trained, rules: ChampionSettings) -> dict[s
     return champion
 
 
-def _holder(workspace: Path, pointer: Path) -> dict[str, Any] | None:
-    """Return the champion so far, None where there is none or its folder is gone or was changed."""
-    champion = read_json(pointer)
-    if champion is None:
+def _dismiss_absent(context: Context, trained: Set[str], rules: ChampionSettings) -> None:
+    """Delete the pointers of coins without a model tonight, where their champion is too old or may not be believed."""
+    for pointer in sorted(context.paths.champions.glob("*-*.json")):
+        if pointer.stem in trained:
+            continue
+        holder = _holder(context, pointer.stem)
+        if holder is None or _age(holder, context.current_run.run_date) > rules.max_age_days:
+            context.log.warning("%s: its champion is dismissed", pointer.stem, extra={"symbol": pointer.stem})
+            pointer.unlink(missing_ok=True)
+
+
+def _holder(context: Context, symbol: str) -> dict[str, Any] | None:
+    """Return the champion so far, None where there is none, its folder is gone or was changed, or it would not pass
+    tonight's gates. All that counts is taken from the folder, whose checksums hold; the pointer only names it."""
+    pointer = read_json(context.paths.champion(symbol))
+    if pointer is None:
         return None
-    folder = workspace / str(champion.get("model_path", ""))
-    if trusted_metadata(folder) is None or sha256_of(folder / CHECKSUM_FILE) != champion.get("sha256"):
+    path = str(pointer.get("model_path", ""))
+    folder = context.paths.workspace / path
+    metadata = trusted_metadata(folder)
+    if metadata is None or sha256_of(folder / CHECKSUM_FILE) != pointer.get("sha256"):
         return None
-    return champion
+    if metadata["symbol"] != symbol or path != f"models/{metadata['id']}":
+        return None
+    metrics = read_json(folder / "metrics.json") or {}
+    verdicts = judge_all(context, context.plugins.gates(), metrics)
+    if not metadata["passed"] or not all(verdict.passed for verdict in verdicts):
+        return None
+    return _pointer(Trained(symbol, path, metadata, {}), str(pointer.get("since")))
+
+
+def _age(holder: Mapping[str, Any], today: date) -> int:
+    return (today - date.fromisoformat(holder["as_of"][:10])).days
 
 
 def choose_champion(
@@ -95,24 +120,32 @@ def choose_champion(
 
     A model that passed all gates takes an empty place, and that of a champion whose Sharpe ratio it beats (each on its
     own out-of-sample rows, after costs) or whose measures are older than ``rules.max_age_days``. A champion that is
-    not beaten stays, unless it is that old. One measured after ``today`` (a past night is run again) is not known yet.
+    not beaten stays, unless it is that old. One measured after ``today`` (a past night is run again) is not known yet,
+    one of this very instant is what a forced run replaces, and one of another exchange says nothing about this market.
     """
-    if holder is not None:
-        age = (today - date.fromisoformat(holder["as_of"][:10])).days
-        if not 0 <= age <= rules.max_age_days or holder["model_path"] == model.folder:
-            holder = None
     metadata = model.metadata
+    if holder is not None:
+        same_night = holder["as_of"] == metadata["as_of"]
+        elsewhere = holder.get("exchange") != metadata.get("exchange")
+        if same_night or elsewhere or not 0 <= _age(holder, today) <= rules.max_age_days:
+            holder = None
     if not metadata["passed"]:
         return dict(holder) if holder else None
     if holder is not None and metadata["metrics"]["sharpe"] <= holder["metrics"]["sharpe"] + rules.min_sharpe_gain:
         return dict(holder)
+    return _pointer(model, today.isoformat())
+
+
+def _pointer(model: Trained, since: str) -> dict[str, Any]:
+    metadata = model.metadata
     return {
         "schema": 1,
         "symbol": model.symbol,
         "model_path": model.folder,
         "model_id": metadata["id"],
-        "since": today.isoformat(),
+        "since": since,
         "as_of": metadata["as_of"],
+        "exchange": metadata.get("exchange"),
         "trainer": metadata["trainer"],
         "threshold": metadata["threshold"],
         "horizon_bars": metadata["horizon_bars"],

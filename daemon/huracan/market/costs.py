@@ -6,10 +6,14 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["IMPACT_COEFFICIENT", "Costs", "estimate_costs"]
+__all__ = ["FUNDING_BPS_PER_DAY", "IMPACT_COEFFICIENT", "Costs", "estimate_costs"]
 
 IMPACT_COEFFICIENT = 1.0
 """Y of the square-root law: order one in every market it was measured in (Toth et al. 2011, section II)."""
+
+FUNDING_BPS_PER_DAY = 3.0
+"""What holding a perpetual costs as long as nobody measured it: 1 bp each 8 hours, the interest part of the funding
+rate of the large exchanges (Binance, "Introduction to Binance Futures Funding Rates"), to which it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,9 @@ def estimate_costs(
     quote_volume_24h: float,
     daily_volatility: float,
     order_quote: float,
+    perpetual: bool = False,
 ) -> Costs:
-    """Return the costs of a market order of ``order_quote`` on a spot market.
+    """Return the costs of a market order of ``order_quote``; a ``perpetual`` also pays funding while it is held.
 
     Slippage follows the square-root law, ``Y * volatility * sqrt(order / daily volume)`` (Almgren, Thum, Hauptmann and
     Li 2005, "Direct estimation of equity market impact"; Toth et al. 2011, "Anomalous price impact and the critical
@@ -61,7 +66,7 @@ def estimate_costs(
         fee_bps=taker_fee_bps,
         half_spread_bps=spread_bps / 2,
         slippage_bps=IMPACT_COEFFICIENT * daily_volatility * 1e4 * math.sqrt(share),
-        funding_bps_per_day=0.0,
+        funding_bps_per_day=FUNDING_BPS_PER_DAY if perpetual else 0.0,
         fee_source=fee_source,
         spread_source=spread_source,
         slippage_source="estimate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -26,7 +26,11 @@ NOW = milliseconds(AS_OF)
 
 
 class PuppetSettings(Section):
+    candle_source: ClassVar[tuple[str, ...]] = ("seed",)
+
     name: Literal["puppet"] = "puppet"
+    seed: int = 1
+    fee: float = 10.0
 
 
 @dataclass
@@ -88,9 +92,9 @@ def plugin(puppet: Puppet) -> StandInEntryPoint:
 def begin_run(make_context: Callable[..., Context], plugin: StandInEntryPoint) -> Callable[..., Context]:
     """Begin (or go on with) the run of 2024-03-01 with the given settings of ``candles``."""
 
-    def begin(**candles: Any) -> Context:
+    def begin(exchange: Mapping[str, Any] | None = None, **candles: Any) -> Context:
         made = make_context(
-            {"exchange": {"name": "puppet"}, "candles": {"days": 90, **candles}},
+            {"exchange": {"name": "puppet", **(exchange or {})}, "candles": {"days": 90, **candles}},
             as_of=AS_OF, job="candles", plugins=("candles",), extra=[plugin],
         )  # fmt: skip
         write_json(made.paths.universe_file(made.current_run.run_date), {"symbols": ["ADA-USDT", "BTC-USDT"]})

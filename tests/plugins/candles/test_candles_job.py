@@ -88,6 +88,18 @@ def test_only_missing_spans_are_fetched_after_the_window_grew(
     assert report(longer)["symbols"]["ADA-USDT"]["rows"] == 90 * 24
 
 
+def test_candles_of_another_seed_are_not_joined_to_the_cache(begin_run: Callable[..., Context], puppet: Any) -> None:
+    run(begin_run())
+    puppet.asked.clear()
+    other = begin_run({"seed": 2})
+    run(other)
+    assert len(puppet.asked) == 3
+    assert len(report(other)["quarantined"]) == 3
+    puppet.asked.clear()
+    run(begin_run({"seed": 2, "fee": 5.0}))
+    assert puppet.asked == [], "fees do not change candles"
+
+
 def test_a_hole_of_the_exchange_is_a_gap_and_is_not_asked_for_again(context: Context, puppet: Any) -> None:
     whole = puppet.series["ADA-USDT"]
     hole = (whole.timestamp >= LAST_CLOSED - 100 * HOUR) & (whole.timestamp < LAST_CLOSED - 90 * HOUR)

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,65 @@ def test_a_completed_coin_whose_files_were_damaged_is_trained_again(coins: Make)
     path = items(context)["EDGE-USDT"].path
     assert path
     verify_checksums(context.paths.workspace / path)
+
+
+@pytest.mark.parametrize("listing", [b"", b"\xff\xfe damaged", b"0" * 64 + b"  model.bin\n"])
+def test_a_completed_coin_whose_checksums_say_nothing_is_trained_again(coins: Make, listing: bytes) -> None:
+    night = coins("EDGE-USDT")
+    context = night.context(trainer="follow")
+    job.run(context)
+    (folders(context)["EDGE-USDT"][0] / "sha256.txt").write_bytes(listing)
+    assert job.run(night.context(trainer="follow")).outcome is Outcome.DONE
+    assert items(context)["EDGE-USDT"].attempts == 2
+
+
+def crowned(coins: Make) -> tuple[Any, Context]:
+    """Play a night whose one coin becomes champion."""
+    night = coins("EDGE-USDT")
+    context = night.context(gates={"samples": 20})
+    job.run(context)
+    assert roster.run(context).summary == "1 champions, 1 of 1 coins may be traded"
+    return night, context
+
+
+def next_night(night: Any, context: Context, **training: Any) -> Context:
+    """Begin the next day's run, whose one coin is skipped: yesterday's champion is all there is."""
+    later: Context = replace(night, as_of=night.as_of + timedelta(days=1)).context(**training)
+    run_date = later.current_run.run_date
+    later.store.ledger.end_item("train", run_date, "AAA-USDT", ItemState.SKIPPED, 0.0, error="not tonight")
+    return later
+
+
+def test_a_champion_stays_while_its_coin_is_not_trained(coins: Make) -> None:
+    night, context = crowned(coins)
+    roster.run(next_night(night, context, gates={"samples": 20}))
+    assert context.paths.champion("EDGE-USDT").exists()
+
+
+def test_stricter_gates_dismiss_a_champion_that_does_not_pass_them(coins: Make) -> None:
+    night, context = crowned(coins)
+    roster.run(next_night(night, context, gates={"samples": 100_000}))
+    assert not context.paths.champion("EDGE-USDT").exists()
+
+
+def test_a_champion_of_a_coin_that_is_no_longer_trained_grows_too_old(coins: Make) -> None:
+    night, context = crowned(coins)
+    night = replace(night, as_of=night.as_of + timedelta(days=40))
+    roster.run(next_night(night, context, gates={"samples": 20}))
+    assert not context.paths.champion("EDGE-USDT").exists()
+
+
+def test_what_a_changed_pointer_claims_is_not_believed(coins: Make) -> None:
+    night, context = crowned(coins)
+    pointer = context.paths.champion("EDGE-USDT")
+    before = json.loads(pointer.read_text())
+    pointer.write_text(json.dumps({**before, "metrics": {"sharpe": 99.0}, "as_of": "2039-01-01T00:00:00Z"}))
+    again = night.context(gates={"samples": 20})
+    roster.run(again)
+    assert json.loads(pointer.read_text()) == before
+    pointer.write_text(json.dumps({key: before[key] for key in ("model_path", "sha256")}))
+    roster.run(again)
+    assert json.loads(pointer.read_text())["metrics"] == before["metrics"]
 
 
 def test_what_a_killed_attempt_left_is_done_again_in_the_same_folder(coins: Make) -> None:
@@ -340,3 +401,17 @@ def wait_until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < deadline, "waited for a minute"
         time.sleep(0.02)
+
+
+def test_an_order_that_costs_its_whole_stake_skips_the_coin(coins: Make) -> None:
+    night = coins("EDGE-USDT")
+    context = night.context(trainer="follow", order_quote=1e15)
+    path = context.paths.universe_file(context.current_run.run_date)
+    universe = json.loads(path.read_text())
+    universe["selected"][0]["daily_volatility"] = 3.0
+    path.write_text(json.dumps(universe))
+    job.run(context)
+    row = items(context)["EDGE-USDT"]
+    assert (row.state, row.error) == (
+        ItemState.SKIPPED, "a round trip of 1e+15 costs the whole stake: the order is too large"
+    )  # fmt: skip

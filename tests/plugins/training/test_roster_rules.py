@@ -71,6 +71,17 @@ def test_a_champion_of_a_later_night_is_not_known_to_an_earlier_one() -> None:
     assert chosen(trained(passed=False), holder(3.0, "2024-03-11")) is None
 
 
+def test_a_forced_run_replaces_the_champion_of_its_own_instant() -> None:
+    """Somebody set the fees right and forced the night: what wrong fees made champion must not outlive that."""
+    assert chosen(trained(0.6), holder(3.0, "2024-03-10")) == NEW
+    assert chosen(trained(0.6, passed=False), holder(3.0, "2024-03-10")) is None
+
+
+def test_a_champion_of_another_exchange_is_dismissed() -> None:
+    assert chosen(trained(0.6), holder(3.0) | {"exchange": "simulated"}) == NEW
+    assert chosen(trained(passed=False), holder(3.0) | {"exchange": "simulated"}) is None
+
+
 def test_choosing_again_changes_nothing() -> None:
     first = choose_champion(trained(), None, TODAY, RULES)
     assert choose_champion(trained(), first, TODAY, RULES) == first

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huracan.market.costs import Costs, estimate_costs
+from huracan.market.costs import FUNDING_BPS_PER_DAY, Costs, estimate_costs
 from huracan.paths import canonical_json
 
 SOL = {
@@ -75,3 +75,8 @@ def test_more_volume_never_slips_more_and_a_larger_order_never_less(order: float
     here = costs(order_quote=order, quote_volume_24h=volume).slippage_bps
     assert costs(order_quote=order, quote_volume_24h=volume * more).slippage_bps <= here
     assert costs(order_quote=order * more, quote_volume_24h=volume).slippage_bps >= here
+
+
+def test_holding_a_perpetual_costs_funding() -> None:
+    assert costs(perpetual=True).funding_bps_per_day == FUNDING_BPS_PER_DAY > 0
+    assert costs(perpetual=True).round_trip_bps == costs().round_trip_bps
