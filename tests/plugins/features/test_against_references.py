@@ -275,3 +275,30 @@ def test_every_market_regime_is_recognised(walk: Callable[..., Candles]) -> None
         )
         found = CLASSIC.compute(FeatureInput(candles, "1h", {}))["market_regime"][-1]
         assert MARKET_REGIMES[int(found)] == regime
+
+
+def test_the_limits_and_the_order_of_market_regimes_are_as_documented(walk: Callable[..., Candles]) -> None:
+    rows = np.arange(600)
+    restless = np.random.default_rng(5).normal(-0.001, 0.003 + 0.02 * (rows % 150 > 110), 600)
+    close = 100 * np.exp(np.cumsum(restless))
+    volume = np.select([rows < 400, rows < 480], [100.0, 28.0], default=2.0)
+    candles = Candles.from_columns(
+        {
+            "timestamp": walk(600).timestamp,
+            "open": close,
+            "high": close * 1.001,
+            "low": close * 0.999,
+            "close": close,
+            "volume": volume,
+        }
+    )
+    plain = Plain(candles, close, close)
+    found = CLASSIC.compute(FeatureInput(candles, "1h", {}))["market_regime"]
+    decided = {"thin before panic": 0, "not yet panic": 0, "not yet thin": 0}
+    for t in range(260, 600, 2):
+        assert MARKET_REGIMES[int(found[t])] == plain.regime(t), t
+        share, falling = plain.mean(plain.v, t, 20) / plain.mean(plain.v, t, 200), plain.ret(t, 20) < 0
+        decided["thin before panic"] += share <= 0.2 and plain.rank(t) >= 0.95 and falling
+        decided["not yet panic"] += share > 0.2 and 0.8 <= plain.rank(t) < 0.95 and falling
+        decided["not yet thin"] += 0.2 < share <= 0.4
+    assert all(decided.values()), decided
