@@ -15,7 +15,7 @@ from huracan.market.checks import check_candles
 from huracan.market.files import digest_file, read_candles, write_candles
 from huracan.paths import Paths, write_bytes
 
-__all__ = ["Cached", "Spans", "load", "merge", "missing", "save", "set_aside"]
+__all__ = ["Cached", "Spans", "add_span", "is_hole", "load", "merge", "missing", "save", "set_aside"]
 
 Spans = tuple[tuple[int, int], ...]
 """Half-open intervals of open times in ms, sorted, without overlap."""
@@ -98,6 +98,11 @@ def add_span(asked: Spans, since: int, until: int) -> Spans:
         else:
             joined.append((start, stop))
     return tuple(joined)
+
+
+def is_hole(cached: Cached, until: int) -> bool:
+    """Say whether silence up to ``until`` is a hole that stays: later candles are known, so nothing is only late."""
+    return len(cached.candles) > 0 and until <= int(cached.candles.timestamp[-1])
 
 
 def merge(cached: Cached, page: Candles, since: int, until: int, timeframe: str) -> tuple[Cached, int]:

@@ -118,7 +118,8 @@ def _outcome(selected: Sequence[str], results: dict[str, Symbol]) -> JobResult:
     failed = [symbol for symbol in selected if results[symbol].failed]
     problems = tuple(problem for result in results.values() for problem in result.problems)
     fetched = sum(result.fetched_rows for result in results.values())
-    summary = f"{len(results) - len(failed)} of {len(results)} pairs up to date, {fetched:,} new candles"
+    sound = sum(not result.failed for result in results.values())
+    summary = f"{sound} of {len(results)} pairs up to date, {fetched:,} new candles"
     if selected and len(failed) == len(selected):
         return JobResult(Outcome.FAILED, summary, problems)
     return JobResult(Outcome.PARTLY_FAILED if problems else Outcome.DONE, summary, problems)

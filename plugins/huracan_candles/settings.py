@@ -15,6 +15,12 @@ class CandleSettings(Section):
 
     timeframe: str = Field("1h", description="Length of a bar: 1m, 5m, 15m, 1h, 4h, 1d ...")
     days: int = Field(150, ge=30, le=3650, description="History that training uses, days before the run.")
+    fresh_hours: float = Field(
+        24.0,
+        gt=0,
+        description="A pair whose newest candle closed longer before the run is not trained (two bars where they last "
+        "longer). Closed candles that are missing are fetched in every run; what is there is never fetched again.",
+    )
     max_gap_hours: float = Field(
         48.0, gt=0, description="A longer silence is a break: only candles after the last break are trained on."
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from huracan.context import Context
 from huracan.errors import DataError
-from huracan.market.candles import Candles
+from huracan.market.candles import Candles, timeframe_ms
 from huracan.market.checks import check_candles
 from huracan.types import Exchange
 from huracan_candles import cache
+from huracan_candles.settings import CandleSettings
 
 __all__ = ["Symbol", "sync_symbol"]
 
@@ -58,10 +59,24 @@ def sync_symbol(
         result.failed = True
         return result
     result.candles = cached.candles.between(window.since, window.until)
-    if not len(result.candles):
-        result.problems.append(f"{symbol}: the exchange has no candles in the last days")
+    stale = _stale(result.candles, window, context.settings.section(CandleSettings).fresh_hours)
+    if stale:
+        result.problems.append(f"{symbol}: {stale}")
         result.failed = True
     return result
+
+
+def _stale(candles: Candles, window: Window, fresh_hours: float) -> str | None:
+    """Say why the candles are no picture of today, or None. It depends on them and the run's instant alone."""
+    if not len(candles):
+        return "the exchange has no candles in the last days"
+    length = timeframe_ms(window.timeframe)
+    silence = window.until - int(candles.timestamp[-1]) - length
+    if silence <= max(fresh_hours * 3_600_000, 2 * length):
+        return None
+    return (
+        f"its newest candle closed {silence / 3_600_000:.0f} h before the run, candles.fresh_hours is {fresh_hours:g}"
+    )
 
 
 def _trusted(context: Context, path: Path, window: Window, result: Symbol) -> cache.Cached:
@@ -88,7 +103,9 @@ def _fetch(
     tell: Callable[[str], None],
 ) -> cache.Cached:
     answered = since
+    silent = True
     for page in exchange.candles(result.symbol, window.timeframe, since, until):
+        silent = silent and not len(page)
         sound = _sound(page, result, window, since, until)
         cached, changed = cache.merge(cached, sound, answered, until, window.timeframe)
         if changed:
@@ -98,6 +115,9 @@ def _fetch(
         result.fetched_rows += len(sound)
         cache.save(path, cached, window.timeframe, window.exchange)
         tell(f"{result.fetched_rows} candles")
+    if silent and cache.is_hole(cached, until):
+        cached = replace(cached, asked=cache.add_span(cached.asked, since, until))
+        cache.save(path, cached, window.timeframe, window.exchange)
     return cached
 
 
