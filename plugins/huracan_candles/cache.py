@@ -36,7 +36,9 @@ def load(path: Path, timeframe: str, exchange: str) -> Cached:
     candles, words = read_candles(path)
     for key, wanted in (("huracan.timeframe", timeframe), ("huracan.exchange", exchange)):
         if words.get(key) != wanted:
-            raise DataError(str(path), f"holds candles of {key} {words.get(key)!r}, now it is {wanted!r}")
+            raise DataError(
+                str(path), f"holds candles of {key.removeprefix('huracan.')} {words.get(key)!r}, now it is {wanted!r}"
+            )
     report = check_candles(candles, timeframe)
     if not report.ok:
         raise DataError(str(path), report.problems[0])
