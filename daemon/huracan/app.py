@@ -21,7 +21,7 @@ from huracan.plugin.manager import Plugins
 from huracan.plugin.selection import only_from
 from huracan.plugin.settings import compose_settings
 from huracan.run.heartbeat import SilentProgress
-from huracan.store import Store, passwords_in
+from huracan.store import Store, in_memory, passwords_in
 
 if TYPE_CHECKING:
     from huracan.context import Progress, RunInfo
@@ -117,6 +117,8 @@ def _make_workspace(workspace: Path) -> None:
 def _open_store(settings: Settings, paths: Paths, create: bool) -> Store:
     url = settings.database_url()
     if create:
+        if in_memory(url):
+            raise SettingsError("database: SQLite in memory is lost between processes; name a file, or leave it empty")
         return Store.open(url, lock_folder=paths.state)
     return Store.open_existing(url) or Store.open("sqlite://", lock_folder=None)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from huracan.errors import SettingsError
@@ -37,7 +37,9 @@ __all__ = [
 class Section(BaseModel):
     """Base of every settings model: frozen, unknown keys refused, input never shown in errors (it may be a secret)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,16 @@ class ScheduleSettings(Section):
     catch_up_days: int = Field(
         1, ge=0, le=31, description="Run dates missed while the daemon was down that it makes up for."
     )
+
+    @field_validator("pipelines", mode="before")
+    @classmethod
+    def _times_of_day(cls, pipelines: Any) -> Any:
+        """Refuse what is no time of day here, before `status` and the daemon read it."""
+        for name, at in pipelines.items() if isinstance(pipelines, Mapping) else ():
+            if not isinstance(at, str) or re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", at, re.ASCII) is None:
+                # YAML reads a bare 12:30 as the number 750.
+                raise ValueError(f"{name} is no time of day; write HH:MM in quotes and UTC, as '02:00'")
+        return pipelines
 
 
 class JobOverride(Section):
@@ -186,9 +198,17 @@ def explain(error: ValidationError, model: type[BaseModel], origins: Mapping[str
     return "\n".join(lines)
 
 
+_WORDS = {
+    "input should be a valid tuple": "input should be a list, as in [first, second]",
+    "input is not a valid path for <class 'pathlib.Path'>": "input should be a path, as ./work",
+}
+"""What pydantic says about Python where the reader writes YAML."""
+
+
 def _sentence(message: str) -> str:
     text = re.sub(r"^(Value error|Assertion failed), ", "", message)
-    return text[:1].lower() + text[1:]
+    text = text[:1].lower() + text[1:]
+    return _WORDS.get(text, text)
 
 
 def _origin(origins: Mapping[str, Origin], dotted: str) -> str:
@@ -234,5 +254,12 @@ def _absolute_paths(
             result[key] = _absolute_paths(group, value or {}, origins, dotted)
         elif isinstance(value, str) and _is_path(info):
             base = origins[dotted].base if dotted in origins else Path.cwd()
-            result[key] = Path(base, Path(value).expanduser()).resolve()
+            result[key] = _absolute(base, value, _origin(origins, dotted), dotted)
     return result
+
+
+def _absolute(base: Path, value: str, origin: str, dotted: str) -> Path:
+    try:
+        return Path(base, Path(value).expanduser()).resolve()
+    except (ValueError, RuntimeError, OSError):  # a NUL character, a home that nobody has, links in a circle
+        raise SettingsError(f"{origin}: {dotted}: is no path that can be followed; write one as /srv/huracan") from None

@@ -66,9 +66,10 @@ def merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], dict[str, Origin]]:
                     origins.pop(dotted, None)
                 lay(target[key], value, layer, f"{dotted}.")
             elif value is not None or key not in target:
+                if isinstance(target.get(key), dict):
+                    for below in [name for name in origins if name.startswith(f"{dotted}.")]:
+                        del origins[below]
                 target[key] = value
-                for below in [name for name in origins if name.startswith(f"{dotted}.")]:
-                    del origins[below]
                 place = layer.places.get(dotted, layer.origin.text)
                 origins[dotted] = Origin(place, layer.origin.base)
 
@@ -98,6 +99,8 @@ def _read_yaml(path: Path) -> Layer:
         mark = error.problem_mark
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise SettingsError(f"{where}: is not valid YAML: {error.problem or 'cannot be parsed'}") from None
+    except RecursionError:
+        raise SettingsError(f"{path}: is nested too deeply; settings need four levels at most") from None
     except yaml.YAMLError:
         raise SettingsError(f"{path}: is not valid YAML: holds characters that YAML does not allow") from None
     if values is None:

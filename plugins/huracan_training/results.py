@@ -38,9 +38,14 @@ CHAMPION_FROM, MODEL_FROM = 88, 116
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     json_option(parser)
-    parser.add_argument(
-        "--date", type=date.fromisoformat, metavar="DATE", help="run date, as 2023-12-30 (default: last)"
-    )
+    parser.add_argument("--date", type=_date, metavar="DATE", help="run date, as 2023-12-30 (default: last)")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write it as 2023-12-30") from None
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -65,9 +65,15 @@ def console(arguments: argparse.Namespace, *, stderr: bool = False) -> Console:
     """Return a console for tables; without a terminal it is as wide as the text needs, up to 200 columns."""
     from rich.console import Console
 
+    class PipeAware(Console):
+        """Leaves a reader that went away to :func:`huracan.cli.failures.guarded`; rich would end with code 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else 160
-    return Console(file=stream, no_color=arguments.no_color or None, width=width, highlight=False, soft_wrap=False)
+    return PipeAware(file=stream, no_color=arguments.no_color or None, width=width, highlight=False, soft_wrap=False)
 
 
 def show_json(value: Any) -> None:

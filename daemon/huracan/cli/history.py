@@ -58,7 +58,7 @@ def _print_table(arguments: argparse.Namespace, rows: Sequence[RunRow]) -> None:
 
 def _positive(text: str) -> int:
     try:
-        number = int(text)
+        number = min(int(text), 1_000_000)  # a database counts no further than 63 bits
     except ValueError:
         number = 0
     if number < 1:

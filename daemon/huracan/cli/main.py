@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -32,7 +33,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huracan.cli.failures import guarded
 
     words = list(sys.argv[1:] if argv is None else argv)
+    _make_streams_safe()
     return guarded(lambda: _dispatch(words), as_json="--json" in words)
+
+
+def _make_streams_safe() -> None:
+    """Let no table fail for its letters (an ASCII terminal shows `?`), nor for a stdout or stderr that is closed."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _dispatch(words: list[str]) -> int:

@@ -12,7 +12,7 @@ import importlib
 import os
 import random
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, environment, json_option, open_context, show_json
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from huracan.types import Job
 
 __all__ = ["configure", "run", "summarise"]
+
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Candles count their milliseconds from here."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -170,6 +174,8 @@ def _instant(text: str | None, option: str, now: datetime) -> datetime | None:
         instant = parse_instant(text)
     except (ValueError, OverflowError):
         raise UsageError(f"{option} {text!r} is no date; write 2023-12-30 or 2023-12-30T06:00 (UTC)") from None
+    if instant < _EARLIEST:
+        raise UsageError(f"{option} {text} lies before any candle; the earliest is {_EARLIEST:%Y-%m-%d}")
     if instant > now:
         raise UsageError(f"{option} {text} lies in the future; it is {now:%Y-%m-%dT%H:%M}Z")
     return instant

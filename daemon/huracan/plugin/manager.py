@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -14,7 +16,7 @@ import pluggy
 
 from huracan import API_VERSION
 from huracan import types as values
-from huracan.errors import PluginError, StopRequested
+from huracan.errors import PluginError, SettingsError, StopRequested
 from huracan.plugin import spec
 from huracan.plugin.status import PluginInfo, PluginStatus
 
@@ -92,7 +94,10 @@ class Plugins:
         for entry_point in _in_fixed_order(installed() if found is None else found):
             self._load(entry_point, disable, only)
         for name in self._strict - self._entries.keys():
-            raise PluginError(f"plugin {name} is listed in plugins.strict but is not installed")
+            from huracan.settings_sources import nearest  # heavy, and `--help` loads this module
+
+            known = nearest(name, list(self._entries))
+            raise SettingsError(f"plugins.strict: plugin {name} is not installed{known}")
 
     # ------------------------------------------------------------------------------------------------------ loading
 
@@ -115,7 +120,8 @@ class Plugins:
             entry.info = replace(info, status=PluginStatus.DISABLED, error="switched off by configuration")
             return
         try:
-            module = entry_point.load()
+            with redirect_stdout(sys.stderr):  # what a plugin prints must not stand among the JSON of --json
+                module = entry_point.load()
         except (KeyboardInterrupt, StopRequested):
             raise
         except BaseException as error:  # noqa: BLE001 - a plugin may raise SystemExit while it is imported
@@ -331,5 +337,5 @@ def _misuse(module: ModuleType) -> str | None:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = "".join(letter for letter in " ".join(str(error).split()) if letter.isprintable())
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from huracan.errors import StoreError
 from huracan.store.access import Access
-from huracan.store.engine import as_store_error, open_engine, parse_url, passwords_in, sqlite_file
+from huracan.store.engine import as_store_error, in_memory, open_engine, parse_url, passwords_in, shown, sqlite_file
 from huracan.store.events import EventLog
 from huracan.store.ledger import Ledger
 from huracan.store.rows import (
@@ -39,6 +39,7 @@ __all__ = [
     "UniverseDecision",
     "UniverseSelection",
     "UniverseSelections",
+    "in_memory",
     "passwords_in",
 ]
 
@@ -84,8 +85,13 @@ class Store:
         """
         parsed = parse_url(url)
         file = sqlite_file(parsed)
-        if file is not None and not file.exists():
-            return None
+        try:
+            if file is not None and not file.exists():
+                return None
+        except PermissionError:
+            raise StoreError(
+                f"database: {file} may not be read by this user; run as its owner, or let this one in"
+            ) from None
         engine = open_engine(parsed, read_only=True)
         try:
             with as_store_error(parsed), engine.connect() as connection:
@@ -102,8 +108,13 @@ class Store:
         return cls(engine)
 
     def ping(self) -> None:
-        """Ask the database a question. Raises StoreError where it does not answer."""
+        """Ask the database a question. Raises StoreError where it does not answer, or SQLite finds its file damaged."""
         with as_store_error(self._engine.url), self._engine.connect() as connection:
+            if (
+                self._engine.dialect.name == "sqlite"
+                and (found := connection.scalar(text("PRAGMA quick_check(1)"))) != "ok"
+            ):
+                raise StoreError(f"database {shown(self._engine.url)}: is damaged: {' '.join(str(found).split())}")
             connection.execute(text("SELECT 1"))
 
     def close(self) -> None:

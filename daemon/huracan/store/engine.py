@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from huracan.errors import StoreError
 
-__all__ = ["as_store_error", "open_engine", "parse_url", "passwords_in", "shown", "sqlite_file"]
+__all__ = ["as_store_error", "in_memory", "open_engine", "parse_url", "passwords_in", "shown", "sqlite_file"]
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one before it gives up."""
@@ -68,6 +68,12 @@ def sqlite_file(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None
     return Path(url.database)
+
+
+def in_memory(text: str) -> bool:
+    """Say whether a URL is SQLite without a file: every process would have one of its own."""
+    url = parse_url(text)
+    return url.get_backend_name() == "sqlite" and sqlite_file(url) is None
 
 
 def open_engine(url: URL, *, read_only: bool = False) -> Engine:

@@ -199,6 +199,38 @@ def test_a_reader_that_goes_away_is_no_error(stranger_path: str) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("command", ["plugins", "status"])
+def test_a_reader_of_a_table_that_goes_away_is_no_error(command: str, settings_file: Path) -> None:
+    line = f'"{sys.executable}" -m huracan -c "{settings_file}" {command} | true; echo "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
+    assert done.stderr == ""
+
+
+def test_a_closed_output_is_no_bug(settings_file: Path) -> None:
+    line = f'"{sys.executable}" -m huracan -c "{settings_file}" status >&-'
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_without_unicode_gets_what_it_can_show(huracan: Run, settings_file: Path) -> None:
+    settings_file.write_text("workspace: ./caf\u00e9\n", "utf-8")
+    done = huracan("-c", str(settings_file), "status", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf?" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("history", "--limit", "9" * 30), ("results", "--date", "x"), ("run", "nightly", "--as-of", "0001-01-01")],
+)
+def test_an_odd_value_of_an_option_is_no_bug(huracan: Run, settings_file: Path, arguments: tuple[str, ...]) -> None:
+    done = huracan("-c", str(settings_file), *arguments)
+    assert done.returncode in (0, 2)
+    assert "Traceback" not in done.stderr
+    assert "fromisoformat" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("raised", "code"), [(LockedError("held"), 5), (TryAgainError("away"), 75), (StopRequested(), 130)]
 )
@@ -224,3 +256,9 @@ def test_secrets_are_masked_in_the_traceback_of_a_bug(capsys: pytest.CaptureFixt
     shown = capsys.readouterr()
     assert "s3cr3t-token" not in shown.err + shown.out
     assert json.loads(shown.out)["error"]["exit_code"] == 1
+
+
+def test_a_database_in_memory_is_refused_before_a_night_begins(huracan: Run, settings_file: Path) -> None:
+    done = huracan("-c", str(settings_file), "run", "nightly", HURACAN_DATABASE="sqlite://")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "lost between processes" in done.stderr

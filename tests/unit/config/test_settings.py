@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,6 +102,13 @@ def test_a_relative_path_starts_at_the_file_that_says_it(tmp_path: Path) -> None
         ("shop: {workers: 0}\n", ":1: shop.workers: input should be greater than or equal to 1"),
         ("shop: 3\n", ":1: shop must be a group of settings"),
         ("exchange: {name: bazar}\n", "exchange.name: no enabled plugin offers 'bazar'; did you mean \"bazaar\"?"),
+        ("workspace: [1, 2]\n", ":1: workspace: input should be a path"),
+        ('workspace: "a\\0b"\n', ":1: workspace: is no path"),
+        ("workspace: ~nobody-has-this-name/x\n", ":1: workspace: is no path"),
+        ("plugins: {disable: shop}\n", ":1: plugins.disable: input should be a list"),
+        ("schedule: {pipelines: {nightly: '25:00'}}\n", ":1: schedule.pipelines: nightly is no time of day"),
+        ("schedule: {pipelines: {nightly: 12:30}}\n", "write HH:MM in quotes"),
+        ("jobs: {train: {time_limit: .inf}}\n", ":1: jobs.train.time_limit: input should be a finite number"),
         ("exchange: {path: x}\n", "exchange.name is missing: choose one of bazaar"),
         ("exchange: {name: bazaar, pth: x}\n", ':1: exchange.pth is not a setting; did you mean "path"?'),
     ],
@@ -124,6 +132,7 @@ def test_a_mistake_is_one_line_with_place_key_and_help(tmp_path: Path, text: str
         (b"a: \x00", "is not valid YAML"),
         (b"shop: {workers: 1}\nshop: {workers: 2}\n", "shop is written twice"),
         (b"1: 2\n", "must hold named settings"),
+        (b"a: " + b"[" * 5000 + b"]" * 5000, "nested too deeply"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_name(tmp_path: Path, content: bytes, words: str) -> None:
@@ -132,6 +141,27 @@ def test_a_broken_file_is_refused_with_its_name(tmp_path: Path, content: bytes, 
     with pytest.raises(SettingsError, match=words) as caught:
         read(file)
     assert str(file) in str(caught.value)
+
+
+def test_a_large_file_is_read_in_a_time_that_grows_with_its_lines(tmp_path: Path) -> None:
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    def cost(lines: int) -> int:
+        nonlocal steps
+        steps = 0
+        layer = Layer({"a": {f"k{number}": number for number in range(lines)}}, Origin("x", tmp_path), {})
+        sys.setprofile(count)
+        try:
+            merge([layer])
+        finally:
+            sys.setprofile(None)
+        return steps
+
+    assert cost(400) < 3 * cost(200)
 
 
 def test_a_file_that_is_asked_for_must_exist(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pluggy
 import pytest
 
 from huracan import hookimpl
-from huracan.errors import PluginError
+from huracan.errors import PluginError, SettingsError
 from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
 from huracan.plugin.status import PluginStatus
 from huracan.testing import StandInEntryPoint, stand_in
@@ -211,8 +211,25 @@ def test_a_strict_plugin_that_fails_stops_everything(entry: StandInEntryPoint) -
 
 
 def test_a_strict_plugin_that_is_not_installed_stops_everything() -> None:
-    with pytest.raises(PluginError, match="not installed"):
+    with pytest.raises(SettingsError, match=r"plugins\.strict.*absent is not installed"):
         Plugins([good()], strict=["absent"])
+
+
+def test_what_a_plugin_prints_while_it_is_imported_is_not_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    class Chatty(StandInEntryPoint):
+        def load(self) -> Any:
+            print("hello")
+            return super().load()
+
+    entry = good()
+    Plugins([Chatty(entry.name, entry.target, entry.dist)])
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_an_error_of_a_plugin_cannot_steer_the_terminal() -> None:
+    plugins = Plugins([broken(ImportError("a\x1b[31mb\r\nc"))])
+    (problem,) = plugins.problems()
+    assert problem.isprintable()
 
 
 def requirement(answer: CheckResult | Exception) -> Any:

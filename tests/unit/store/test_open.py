@@ -93,6 +93,26 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
     assert "psycopg is missing; pip install 'huracan-engine[postgresql]'" in refusal("postgresql://host/name")
 
 
+def test_a_folder_that_may_not_be_entered_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")  # root, who may run this test, is refused nothing
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(StoreError, match="may not be read by this user"):
+        Store.open_existing(f"sqlite:///{tmp_path / 'closed' / 'huracan.db'}")
+
+
+def test_a_database_with_damaged_pages_does_not_answer(tmp_path: Path) -> None:
+    file = tmp_path / "huracan.db"
+    Store.open(f"sqlite:///{file}", None).close()
+    content = file.read_bytes()
+    file.write_bytes(content[: 4096 * 3] + b"\xa5" * (len(content) - 4096 * 3))
+    store = Store.open_existing(f"sqlite:///{file}")
+    assert store is not None
+    with store, pytest.raises(StoreError, match=r"damaged|malformed"):
+        store.ping()
+
+
 def test_looking_at_a_database_that_does_not_exist_makes_nothing(tmp_path: Path) -> None:
     assert Store.open_existing(f"sqlite:///{tmp_path}/data/huracan.db") is None
     assert list(tmp_path.iterdir()) == []
