@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,17 @@ from huracan.testing import make_context as build_context
 
 if importlib.util.find_spec("huracan.testing.postgres"):
     pytest_plugins = ["huracan.testing.postgres"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let reports travel between pytest's processes: some tests log, on purpose, text that is no valid Unicode."""
+    report = yield
+    report.sections = [
+        (title, content.encode("utf-8", "backslashreplace").decode()) for title, content in report.sections
+    ]
+    return report
+
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
