@@ -24,7 +24,10 @@ def huracan(tmp_path: Path) -> Callable[..., Finished]:
     """Run ``huracan ARGUMENTS`` in a new folder, with only the environment that is given."""
 
     def run(*arguments: str, **environment: str) -> Finished:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("HURACAN_")}
+        # COLUMNS: the readline of whoever started the tests may have set it, and tables follow it.
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith("HURACAN_") and name != "COLUMNS"
+        }
         return subprocess.run(
             [sys.executable, "-m", "huracan", *arguments],
             cwd=tmp_path, env={**clean, **environment}, capture_output=True, text=True, check=False, timeout=60,
