@@ -21,6 +21,7 @@ from huracan.plugin.manager import Plugins
 from huracan.plugin.selection import only_from
 from huracan.plugin.settings import compose_settings
 from huracan.run.heartbeat import SilentProgress
+from huracan.settings_sources import nearest
 from huracan.store import Store, in_memory, passwords_in
 
 if TYPE_CHECKING:
@@ -102,7 +103,13 @@ def load_plugins(settings: PluginSettings, environment: Mapping[str, str]) -> Pl
     only = only_from(environment)
     if only is None:
         only = settings.only or None
-    return Plugins(disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer)
+    plugins = Plugins(disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer)
+    installed = [info.name for info in plugins.infos()]
+    for name in only_from(environment) or ():
+        if name not in installed:
+            hint = nearest(name, installed)
+            raise SettingsError(f"environment HURACAN_PLUGINS_ONLY: no plugin {name!r} is installed{hint}")
+    return plugins
 
 
 def _make_workspace(workspace: Path) -> None:

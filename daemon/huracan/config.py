@@ -153,6 +153,8 @@ class Settings:
     sections: Mapping[str, BaseModel] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
     files: tuple[Path, ...] | None = None
+    mistakes: tuple[str, ...] = ()
+    """One line per mistake, for commands that show what is wrong in place of refusing to start."""
 
     def section(self, model: type[_T]) -> _T:
         """Return the section of this type. Raises SettingsError where no enabled plugin brought it."""

@@ -15,7 +15,7 @@ def huracan_jobs() -> Sequence[Job]:
             "export",
             "huracan_export.job:run",
             "write tables for people and other programs",
-            after=("roster",),
+            after=("universe", "roster"),
             time_limit=1800.0,
             stall_limit=600.0,
         )

@@ -20,7 +20,7 @@ def huracan_jobs() -> Sequence[Job]:
             name="train",
             run="huracan_training.job:run",
             description="train and judge one model per coin of tonight's universe",
-            after=("candles",),
+            after=("universe", "candles"),
             time_limit=8 * 3600.0,
             stall_limit=300.0,
         ),

@@ -18,6 +18,7 @@ sha256.txt            checksums; written last, so that it says: complete
 
 from __future__ import annotations
 
+import io
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huracan.market.candles import timeframe_ms
-from huracan.paths import write_atomically, write_bytes, write_checksums, write_json
+from huracan.paths import write_bytes, write_checksums, write_json
 from huracan.types import FittedModel
 from huracan_training.dataset import Dataset
 from huracan_training.evaluate import FoldResult
@@ -72,7 +73,9 @@ def write_features(folder: Path, data: Dataset, made_by: Mapping[str, Any]) -> N
     write_json(folder / "features.json", dict(made_by))
     columns = {"timestamp": data.timestamp} | {name: data.x[:, i] for i, name in enumerate(data.names)}
     frame = polars.DataFrame(columns | {"label": data.y})
-    write_atomically(folder / "features.parquet", lambda path: frame.write_parquet(path, compression="zstd"))
+    content = io.BytesIO()
+    frame.write_parquet(content, compression="zstd")
+    write_bytes(folder / "features.parquet", content.getvalue())
 
 
 def write_splits(

@@ -46,7 +46,7 @@ def run(context: Context) -> JobResult:
         _document(context, section.name, criteria, selection, problems),
     )
     if not selection.selected:
-        raise DataError("universe", _nothing_left(section.name, selection, problems))
+        raise DataError(f"exchange {section.name}", _nothing_left(selection, problems))
     summary = f"{len(selection.selected)} of {len(markets)} pairs selected"
     return JobResult(Outcome.PARTLY_FAILED if problems else Outcome.DONE, summary, tuple(problems))
 
@@ -80,10 +80,10 @@ def _document(
     }
 
 
-def _nothing_left(exchange: str, selection: Selection, problems: list[str]) -> str:
+def _nothing_left(selection: Selection, problems: list[str]) -> str:
     if not selection.decisions:
         seen = f"; {problems[0]}" if problems else ""
-        return f"{exchange} has no pair that can be read as of this date{seen}"
+        return f"has no pair that can be read as of this date{seen}"
     counts = Counter(rule for each in selection.decisions for rule, _ in each.reasons)
     most = ", ".join(f"{rule} ({count})" for rule, count in counts.most_common(3))
     return (

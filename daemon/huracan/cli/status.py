@@ -71,8 +71,14 @@ def look(context: Context) -> Standing:
         _running(context, pipelines),
         champions,
         tradable,
-        [*context.plugins.problems(), *_failures(context, pipelines)],
+        [*_wrong_settings(context), *context.plugins.problems(), *_failures(context, pipelines)],
     )
+
+
+def _wrong_settings(context: Context) -> list[str]:
+    """Return mistakes in the settings, but for those that are a plugin's problem already."""
+    told = "\n".join(context.plugins.problems())
+    return [line for mistake in context.settings.mistakes for line in mistake.split("\n") if line not in told]
 
 
 def _next_due(context: Context, pipeline: str) -> datetime | None:

@@ -6,6 +6,7 @@ parquet reader ask for terabytes and abort the process, which no ``except`` catc
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,7 +46,10 @@ def write_candles(path: Path, candles: Candles, words: Mapping[str, str]) -> Non
     frame = pl.DataFrame(candles.columns(), schema=_SCHEMA)
 
     def fill(temporary: Path) -> None:
-        frame.write_parquet(temporary, compression="zstd", metadata=dict(words))
+        # Through memory: of a full disk the parquet writer says so much less than the file system.
+        content = io.BytesIO()
+        frame.write_parquet(content, compression="zstd", metadata=dict(words))
+        temporary.write_bytes(content.getbuffer())
         # Both digests stand while the new file takes the old one's place: a kill in between leaves a pair that fits.
         digests = [sha256_of(temporary), *_current(path)]
         write_bytes(digest_file(path), "".join(f"{digest}  {path.name}\n" for digest in digests).encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from huracan.config import CHOICE_SECTIONS, CORE_SECTIONS, RawSettings, Settings, validate_section
+from huracan.config import CHOICE_SECTIONS, CORE_SECTIONS, CoreSettings, RawSettings, Settings, validate_section
 from huracan.errors import SettingsError
 from huracan.plugin.status import PluginStatus
 from huracan.settings_sources import nearest
@@ -49,7 +49,8 @@ def compose_settings(raw: RawSettings, plugins: Plugins) -> tuple[Settings, list
         if chosen is not None:
             sections[name] = chosen
     mistakes += _unknown_sections(raw, list(declared), plugins)
-    return Settings(core, sections, raw.origins), mistakes
+    mistakes += _unknown_names(core, raw, plugins)
+    return Settings(core, sections, raw.origins, mistakes=tuple(mistakes)), mistakes
 
 
 def _blame(plugins: Plugins, owner: str, error: SettingsError, mistakes: list[str]) -> None:
@@ -74,16 +75,52 @@ def _choose(section: str, raw: RawSettings, models: Mapping[str, type[BaseModel]
     return validate_section(models[name], values, raw.origins, section)
 
 
+def _unknown_names(core: CoreSettings, raw: RawSettings, plugins: Plugins) -> list[str]:
+    """Find names of plugins, jobs and pipelines that nobody has: an owner's change that would do nothing."""
+    infos = plugins.infos()
+    installed = [info.name for info in infos]
+    lines = []
+    for key, names in (("disable", core.plugins.disable), ("only", core.plugins.only)):
+        lines += [
+            f"{_origin(raw, f'plugins.{key}')}: plugins.{key}: no plugin {name!r} is installed"
+            + nearest(name, installed)
+            for name in names
+            if name not in installed
+        ]
+    if any(info.status is not PluginStatus.ENABLED for info in infos):
+        return lines  # a job that is not declared may belong to a plugin that is off or did not load
+    jobs = plugins.jobs()
+    pipelines = sorted({job.pipeline for job in jobs.values()})
+    for section, given, known in (
+        ("jobs", core.jobs, list(jobs)),
+        ("schedule.pipelines", core.schedule.pipelines, pipelines),
+    ):
+        lines += [
+            f"{_origin(raw, f'{section}.{name}')}: {section}.{name}: there is none of that name{nearest(name, known)}"
+            for name in given
+            if name not in known and f"{section}.{name}" in _leaves(raw)
+        ]
+    return lines
+
+
+def _leaves(raw: RawSettings) -> set[str]:
+    """Return every dotted name that a source gives, with the groups around it."""
+    parts = [key.split(".") for key in raw.origins]
+    return {".".join(part[:length]) for part in parts for length in range(1, len(part) + 1)}
+
+
+def _origin(raw: RawSettings, dotted: str) -> str:
+    inside = (o.text for key, o in raw.origins.items() if key == dotted or key.startswith(f"{dotted}."))
+    return next(inside, "settings")
+
+
 def _unknown_sections(raw: RawSettings, declared: list[str], plugins: Plugins) -> list[str]:
     """A section that nobody declares is a mistake, unless it may belong to a plugin that is off or did not load."""
     known = [*CORE_SECTIONS, *CHOICE_SECTIONS, *declared]
     if any(info.status is not PluginStatus.ENABLED for info in plugins.infos()):
         return []
-    lines = []
-    for name in raw.values:
-        if name not in known:
-            origin = next(
-                (o.text for key, o in raw.origins.items() if key == name or key.startswith(f"{name}.")), "settings"
-            )
-            lines.append(f"{origin}: {name} is not a section{nearest(name, known)}")
-    return lines
+    return [
+        f"{_origin(raw, name)}: {name} is not a section{nearest(name, known)}"
+        for name in raw.values
+        if name not in known
+    ]

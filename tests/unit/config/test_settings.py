@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
 from huracan import hookimpl
-from huracan.config import CoreSettings, RawSettings, Section, SettingsPath
+from huracan.app import load_plugins
+from huracan.config import CoreSettings, PluginSettings, RawSettings, Section, SettingsPath
 from huracan.errors import SettingsError
 from huracan.plugin.manager import Plugins
 from huracan.plugin.settings import compose_settings
 from huracan.plugin.status import PluginStatus
 from huracan.settings_sources import Layer, Origin, merge
 from huracan.testing import StandInEntryPoint, stand_in
-from huracan.types import ExchangeType, SettingsSection
+from huracan.types import ExchangeType, Job, SettingsSection
 
 
 class Shop(Section):
@@ -246,3 +247,33 @@ def test_any_environment_is_read_or_refused_in_one_line(variables: dict[str, str
         refused = str(error)
     assert "Traceback" not in refused
     assert refused == "" or "environment" in refused
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("plugins: {disable: [shpo]}", "plugins.disable: no plugin 'shpo' is installed; did you mean \"shop\"?"),
+        ("jobs: {wrok: {retries: 1}}", ':1: jobs.wrok: there is none of that name; did you mean "work"?'),
+        (
+            "schedule: {pipelines: {nihgtly: '03:00'}}",
+            'schedule.pipelines.nihgtly: there is none of that name; did you mean "nightly"?',
+        ),
+    ],
+)
+def test_a_name_that_nobody_has_is_a_mistake_since_it_would_do_nothing(tmp_path: Path, text: str, line: str) -> None:
+    job = Job("work", "somewhere:run", "works")
+    plugins = Plugins([shop(), stand_in("worker", huracan_jobs=hookimpl(lambda: [job]))])
+    _, mistakes = compose_settings(read(write(tmp_path / "s.yaml", text)), plugins)
+    assert len(mistakes) == 1
+    assert line in mistakes[0]
+
+
+def test_the_default_pipeline_is_no_mistake_where_no_plugin_has_one() -> None:
+    assert compose_settings(read(), Plugins([shop()]))[1] == []
+
+
+def test_a_misspelt_plugin_in_the_environment_is_refused() -> None:
+    with pytest.raises(
+        SettingsError, match=r"HURACAN_PLUGINS_ONLY: no plugin 'trainng' is installed; did you mean \"training\""
+    ):
+        load_plugins(PluginSettings(), {"HURACAN_PLUGINS_ONLY": "universe,trainng"})

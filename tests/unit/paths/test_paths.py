@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huracan.errors import DataError
+from huracan.errors import DataError, TryAgainError
 from huracan.paths import (
     CHECKSUM_FILE,
     Paths,
@@ -124,3 +126,15 @@ def test_a_damaged_folder_is_named(folder: Path, damage: object, words: str) -> 
     damage(folder)  # type: ignore[operator]
     with pytest.raises(DataError, match=words):
         verify_checksums(folder)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_or_read_only_disk_is_one_line_that_says_where_and_what_to_do(tmp_path: Path, number: int) -> None:
+    def fill(path: Path) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    with pytest.raises(
+        TryAgainError, match=rf"roster\.json: cannot be written: {os.strerror(number)}; free some space"
+    ):
+        write_atomically(tmp_path / "roster.json", fill)
+    assert list(tmp_path.iterdir()) == []
