@@ -10,13 +10,13 @@ from typing import Any
 from huracan.context import Context
 from huracan.paths import CHECKSUM_FILE, sha256_of, write_checksums, write_json
 from huracan.store import ItemState
-from huracan.types import JobResult, Outcome
+from huracan.types import JobResult, Outcome, Severity
 from huracan_training.folders import JOB, read_json, trusted_metadata
 from huracan_training.gates import judge_all
 from huracan_training.settings import ChampionSettings, RosterSettings, TrainingSettings
 from huracan_training.summary import write_summary
 
-__all__ = ["Trained", "choose_champion", "rank", "run"]
+__all__ = ["Trained", "choose_champion", "rank", "run", "warn_of_past"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,27 @@ def run(context: Context) -> JobResult:
         context.progress.step(f"roster {model.symbol}", done=len(rows), total=len(trained), item=model.symbol)
     _dismiss_absent(context, {model.symbol for model in trained}, settings.champion)
     ranked = rank(rows, settings.roster)
+    warn_of_past(context)
     write_json(context.paths.roster, ranked)
     write_checksums(context.paths.champions, [path.name for path in context.paths.champions.glob("*.json")])
     write_summary(context, items, {model.symbol: model.metadata for model in trained}, ranked)
     tradable = sum(row["trade_ok"] for row in ranked)
     return JobResult(Outcome.DONE, f"{champions} champions, {tradable} of {len(ranked)} coins may be traded")
+
+
+def warn_of_past(context: Context) -> None:
+    """Say that a roster of a later market is replaced: a trading process would go on with what is older."""
+    standing = read_json(context.paths.roster) or []
+    newest = max((str(row.get("as_of", "")) for row in standing if isinstance(row, dict)), default="")
+    now = f"{context.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    if newest > now:
+        context.emit(
+            "roster.past",
+            Severity.WARNING,
+            f"the roster of {newest} is replaced by that of {now}, a past market; run the newest night with --force to "
+            "have it back, and past nights in a workspace of their own",
+            replaced=newest,
+        )
 
 
 def _load(context: Context, symbol: str, path: str) -> Trained | None:

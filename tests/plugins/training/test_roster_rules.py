@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from huracan_training.roster import Trained, choose_champion, rank
+from huracan.context import Context
+from huracan.paths import write_json
+from huracan_training.roster import Trained, choose_champion, rank, warn_of_past
 from huracan_training.settings import ChampionSettings, RosterSettings
 
 TODAY = date(2024, 3, 10)
@@ -116,3 +119,15 @@ def test_ranks_count_from_one_and_equal_coins_are_ordered_by_name() -> None:
     ]  # fmt: skip
     assert rank([], RosterSettings()) == []
     assert rank([row("A-X", False, 1, 1, 1)], RosterSettings(liquidity=0, cost=0, edge=0))[0]["rank"] == 1
+
+
+@pytest.mark.parametrize(("standing", "warned"), [("2024-03-11", True), ("2024-03-10", False), ("2024-03-01", False)])
+def test_a_past_night_that_replaces_a_later_roster_is_a_warning(
+    make_context: Callable[..., Context], standing: str, warned: bool
+) -> None:
+    context = make_context(as_of=datetime(2024, 3, 10, tzinfo=UTC), job="roster", plugins=("training",))
+    write_json(context.paths.roster, [{"as_of": f"{standing}T00:00:00Z"}, {"as_of": "2024-02-01T00:00:00Z"}])
+    warn_of_past(context)
+    titles = [event.title for event in context.store.events.recent() if event.kind == "roster.past"]
+    assert bool(titles) is warned
+    assert all("2024-03-11" in title and "workspace of their own" in title for title in titles)
