@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
@@ -58,8 +59,12 @@ def run(context: Context) -> JobResult:
 
 def warn_of_past(context: Context) -> None:
     """Say that a roster of a later market is replaced: a trading process would go on with what is older."""
-    standing = read_json(context.paths.roster) or []
-    newest = max((str(row.get("as_of", "")) for row in standing if isinstance(row, dict)), default="")
+    try:
+        standing: Any = json.loads(context.paths.roster.read_text("utf-8"))
+    except (OSError, ValueError):
+        return  # there is none, or none that a trading process could read
+    rows = standing if isinstance(standing, list) else []
+    newest = max((str(row.get("as_of", "")) for row in rows if isinstance(row, dict)), default="")
     now = f"{context.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     if newest > now:
         context.emit(
