@@ -29,7 +29,7 @@ _WHERE: ContextVar[Mapping[str, str]] = ContextVar("huracan_log_where", default=
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _LINE_ENDS = {number: f"\\u{number:04x}" for number in (0x85, 0x2028, 0x2029)}
 """What JSON allows inside a text and some readers take for the end of a line."""
-_SHOWN_FIRST = ("job", "symbol", "plugin")
+_SHOWN_FIRST = ("job", "symbol")
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from huracan import logs
 from huracan.app import assemble
 from huracan.context import Context, RunInfo
 from huracan.errors import ExitCode
-from huracan.logs import mask
 from huracan.paths import sweep_temporary
 from huracan.run.heartbeat import Notification, ProgressEvent
 from huracan.run.lock import run_lock
@@ -173,7 +173,10 @@ class _Run:
             Limits(stall=job.stall_limit, time=job.time_limit),
         )
         watcher = _JobWatcher(job.name, self._machinery)
-        ended = self._machinery.supervisor.run(child, watcher, self._stop)
+        with logs.inside(
+            run=self._run.run_id, job=job.name, plugin=self._context.plugins.jobs().owners.get(job.name, "")
+        ):
+            ended = self._machinery.supervisor.run(child, watcher, self._stop)
         row = self._ledger.job(job.name, self._run.run_date)
         if row is None or (before is not None and row.attempts == before.attempts):
             row = self._ledger.begin_job(self._run.run_id, job.name, self._clock.now())
@@ -183,7 +186,7 @@ class _Run:
         state, code, error = correction
         self._ledger.end_job(
             self._run.run_id, job.name, state, self._clock.now(), exit_code=code, summary=row.summary,
-            error=mask(error), seconds=round(ended.seconds, 3),
+            error=logs.mask(error), seconds=round(ended.seconds, 3),
         )  # fmt: skip
         return _required(self._ledger.job(job.name, self._run.run_date))
 

@@ -47,7 +47,8 @@ def run_job(context: Context, name: str, run_id: str, progress: NotifyProgress) 
     (:mod:`huracan.errors`), 1 for a bug, 75 after SIGTERM or SIGINT. Raises UsageError for an unknown job or run.
     """
     job, inside = _enter(context, name, run_id, progress)
-    with job_lock(context.paths.state), logs.inside(run=run_id, job=name):
+    plugin = context.plugins.jobs().owners[name]
+    with job_lock(context.paths.state), logs.inside(run=run_id, job=name, plugin=plugin):
         return _work_and_record(context, inside, job, progress)
 
 

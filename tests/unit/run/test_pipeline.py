@@ -370,4 +370,5 @@ def test_what_a_library_prints_goes_to_the_log_and_not_into_the_json(make_progra
     json.loads(ended.stdout)
     assert "[LightGBM] hello" in ended.stderr
     lines = [json.loads(line) for line in (program.workspace / "logs/huracan.jsonl").read_text().splitlines()]
-    assert any("[LightGBM] hello" in line["message"] for line in lines)
+    [said] = [line for line in lines if "[LightGBM] hello" in line["message"]]
+    assert (said["run"], said["job"], said["plugin"]) == ("nightly-20240301-1", "only", "toy")
