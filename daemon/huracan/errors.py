@@ -65,7 +65,7 @@ class LockedError(HuracanError):
 
 
 class TryAgainError(HuracanError):
-    """Something outside is away for now; the job is retried."""
+    """Something outside is away at the moment; the job is retried."""
 
     exit_code = ExitCode.TRY_AGAIN
 

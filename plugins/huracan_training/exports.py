@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
+from typing import Any
 
 from huracan.context import Context
 from huracan.paths import canonical_json
+from huracan.table_files import write_csv
 from huracan_training.folders import read_json
 from huracan_training.night import CoinReport, latest_night, read_report
 
@@ -22,20 +23,18 @@ COLUMNS = ("run_date", "symbol", "state", "rank", "passed", "champion", "model_p
 def write_model_performance(context: Context, path: Path) -> int:
     """Write one line per coin of the night; fractions, not percent, empty where undefined."""
     coins = _coins(context)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        for run_date, coin in coins:
-            metrics = coin.metadata.get("metrics", {})
-            writer.writerow(
-                {
-                    "run_date": run_date, "symbol": coin.symbol, "state": coin.state, "rank": coin.rank,
-                    "passed": coin.metadata.get("passed"), "champion": coin.is_champion, "model_path": coin.path,
-                    "trainer": coin.metadata.get("trainer"), "reason": coin.reason,
-                    **{name: metrics.get(name) for name in MEASURES},
-                }
-            )  # fmt: skip
-    return len(coins)
+    return write_csv(path, COLUMNS, (_cells(run_date, coin) for run_date, coin in coins))
+
+
+def _cells(run_date: str, coin: CoinReport) -> list[Any]:
+    metrics = coin.metadata.get("metrics", {})
+    values = {
+        "run_date": run_date, "symbol": coin.symbol, "state": coin.state, "rank": coin.rank,
+        "passed": coin.metadata.get("passed"), "champion": coin.is_champion, "model_path": coin.path,
+        "trainer": coin.metadata.get("trainer"), "reason": coin.reason,
+        **{name: metrics.get(name) for name in MEASURES},
+    }  # fmt: skip
+    return [values[name] for name in COLUMNS]
 
 
 def write_comprehensive_metrics(context: Context, path: Path) -> int:

@@ -21,7 +21,7 @@ class RemoteFile:
 
 
 class RemoteStore(Protocol):
-    """A place for copies. Every method raises TryAgainError where the place is away for now."""
+    """A place for copies. Every method raises TryAgainError where the place is away at the moment."""
 
     def make_folder(self, path: str) -> None:
         """Create a folder and those above it; fine where it exists."""

@@ -12,6 +12,12 @@ INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    _ledger()
+    _universe()
+    _events()
+
+
+def _ledger() -> None:
     op.create_table(
         "runs",
         sa.Column("run_id", sa.Text, nullable=False),
@@ -55,6 +61,9 @@ def upgrade() -> None:
         sa.Column("metrics", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("job", "run_date", "item", name="pk_run_items"),
     )
+
+
+def _universe() -> None:
     op.create_table(
         "universe_selections",
         sa.Column("run_date", sa.Date, nullable=False),
@@ -76,6 +85,9 @@ def upgrade() -> None:
         sa.Column("facts", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("run_date", "symbol", name="pk_universe_decisions"),
     )
+
+
+def _events() -> None:
     op.create_table(
         "events",
         sa.Column("id", sa.Integer, autoincrement=True, nullable=False),
