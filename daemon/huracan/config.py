@@ -77,8 +77,8 @@ class ScheduleSettings(Section):
     pipelines: dict[str, str] = Field(
         default_factory=lambda: {"nightly": "02:00"}, description="Time of day by pipeline, HH:MM in UTC."
     )
-    catch_up_days: int = Field(
-        1, ge=0, le=31, description="Run dates missed while the daemon was down that it makes up for."
+    catch_up: bool = Field(
+        True, description="Start the latest run date at once where it was missed while the daemon was down."
     )
 
     @field_validator("pipelines", mode="before")

@@ -128,8 +128,8 @@ class Daemon:
         for pipeline, at in self._times.items():
             row = ledger.run(pipeline, latest_due(now, at))
             left_open = row is not None and row.state in (RunState.RUNNING, RunState.INTERRUPTED)
-            days = 1 if left_open else self._context.settings.core.schedule.catch_up_days
-            run_date = to_catch_up(now, at, days, partial(self._is_finished, pipeline))
+            wanted = left_open or self._context.settings.core.schedule.catch_up
+            run_date = to_catch_up(now, at, partial(self._is_finished, pipeline)) if wanted else None
             if run_date is not None:
                 reason = "was interrupted" if left_open else "was missed"
                 self._context.log.info("%s for %s %s: starting it now", pipeline, run_date, reason)

@@ -51,14 +51,12 @@ def next_due(now: datetime, at: time) -> datetime:
     return due_at(latest_due(now, at) + timedelta(days=1), at)
 
 
-def to_catch_up(now: datetime, at: time, catch_up_days: int, is_finished: Callable[[date], bool]) -> date | None:
+def to_catch_up(now: datetime, at: time, is_finished: Callable[[date], bool]) -> date | None:
     """Return the run date to start at once after a downtime, or None.
 
-    That is the latest due one unless it is finished or ``catch_up_days`` is 0. Older ones are never made up for:
-    they would put models of an older market in the place of newer ones.
+    That is the latest due one unless it is finished. Older ones are never made up for: they would put models of an
+    older market in the place of newer ones.
     """
-    if catch_up_days < 1:
-        return None
     run_date = latest_due(now, at)
     return None if is_finished(run_date) else run_date
 

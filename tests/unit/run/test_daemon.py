@@ -103,6 +103,18 @@ def test_a_missed_night_starts_at_once_and_never_again(
     assert (program.folder / "stderr").read_text().count("was missed") == 1
 
 
+def test_without_catch_up_a_missed_night_waits_for_its_next_time(
+    make_program: Callable[..., Any], start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    program = make_program(JOBS, schedule={**DUE["schedule"], "catch_up": False})
+    process = start(program)
+    wait_until(lambda: "daemon up" in (program.folder / "stderr").read_text())
+    time.sleep(2)
+    stop(process)
+    assert not (program.workspace / "runs").exists()
+    assert "was missed" not in (program.folder / "stderr").read_text()
+
+
 def test_sigterm_ends_all_within_seconds_and_the_next_start_goes_on(
     make_program: Callable[..., Any], start: Callable[..., subprocess.Popen[str]], gone: Callable[[int], bool]
 ) -> None:
