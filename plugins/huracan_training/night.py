@@ -80,10 +80,16 @@ def read_report(context: Context, run_date: date) -> NightReport | None:
         metadata = read_json(context.paths.workspace / row.path / "metadata.json") if row.path else None
         completed = row.state is ItemState.COMPLETED
         reason = row.error or "" if not completed else "" if metadata else f"{row.path} is gone"
-        champion = read_json(context.paths.champion(symbol))
+        champion = _pointer(context, symbol)
         state = row.state.value
         coins.append(CoinReport(symbol, state, row.path, metadata or {}, reason, champion, ranks.get(symbol)))
     coins.sort(key=lambda coin: (coin.rank is None, coin.rank or 0, coin.symbol))
     job = context.store.ledger.job(JOB, run_date)
     minutes = None if job is None or job.seconds is None else round(job.seconds / 60, 4)
     return NightReport(run_date, tuple(coins), minutes)
+
+
+def _pointer(context: Context, symbol: str) -> dict[str, Any] | None:
+    """Return the champion's pointer of a coin; a damaged one is none, until the next roster mends it."""
+    champion = read_json(context.paths.champion(symbol))
+    return champion if champion and {"model_path", "since"} <= champion.keys() else None

@@ -106,3 +106,9 @@ def test_the_command_prints_json_for_programs(
     assert by_symbol["EDGE-USDT"]["champion"] is True
     assert (night.paths.workspace / by_symbol["EDGE-USDT"]["model_path"]).is_dir()
     assert by_symbol["BAD-USDT"]["reason"] == "no usable candles: the file is empty"
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "half {", '{"model_path": "models/x"}'])
+def test_a_damaged_pointer_is_no_champion_and_no_traceback(night: Context, content: str) -> None:
+    night.paths.champion("EDGE-USDT").write_text(content)
+    assert "0 with a champion" in " ".join(shown(night, 120).split())
