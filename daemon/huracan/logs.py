@@ -21,12 +21,15 @@ from huracan.config import LoggingSettings
 from huracan.context import RunInfo
 from huracan.masking import json_safe, mask, printable, register_secret
 
-__all__ = ["LOG_FILE", "configure", "inside", "mask", "register_secret", "relay", "run_logger"]
+__all__ = ["FILE_ONLY", "LOG_FILE", "configure", "inside", "mask", "register_secret", "relay", "run_logger"]
 
 LOG_FILE = "huracan.jsonl"
 
 _WHERE: ContextVar[Mapping[str, str]] = ContextVar("huracan_log_where", default={})  # noqa: B039 - never changed in place
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+FILE_ONLY = "file_only"
+"""Extra of a record that a terminal is told in another way: it goes to the log file alone."""
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", FILE_ONLY}
 _LINE_ENDS = {number: f"\\u{number:04x}" for number in (0x85, 0x2028, 0x2029)}
 """What JSON allows inside a text and some readers take for the end of a line."""
 _SHOWN_FIRST = ("job", "symbol")
@@ -115,6 +118,7 @@ def _stream_handler(style: Literal["human", "json"], stream: TextIO) -> logging.
     handler = logging.StreamHandler(stream)
     colours = style == "human" and hasattr(stream, "isatty") and stream.isatty()
     handler.setFormatter(_HumanFormatter(colours) if style == "human" else _JsonFormatter())
+    handler.addFilter(lambda record: not getattr(record, FILE_ONLY, False))
     return handler
 
 

@@ -143,6 +143,7 @@ class _Run:
         self._worked |= {job.name}
         for attempt in range(job.retries + 1):
             self._machinery.display.job_started(job.name, attempt + 1)
+            self._journal(job, f"{job.name} starts", attempt=attempt + 1)
             row = self._once(job)
             self._show_end(job, row)
             if row.state is not RunState.FAILED or self._stop.asked:
@@ -201,6 +202,13 @@ class _Run:
     def _show_end(self, job: Job, row: JobRow) -> None:
         text = row.error if row.state is RunState.FAILED else row.summary
         self._machinery.display.job_ended(job.name, row.state, row.seconds or 0.0, text.partition("\n")[0])
+        self._journal(job, f"{job.name} {row.state}: {text}", seconds=row.seconds, exit_code=row.exit_code)
+
+    def _journal(self, job: Job, text: str, **fields: object) -> None:
+        """Log for the file alone what the display shows in its own way."""
+        plugin = self._context.plugins.jobs().owners.get(job.name, "")
+        extra = {"job": job.name, "plugin": plugin, "fields": fields, logs.FILE_ONLY: True}
+        self._context.log.info("%s", text, extra=extra)
 
     def _end(self) -> RunResult:
         rows = _rows(self._context, self._jobs)

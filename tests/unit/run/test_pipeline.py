@@ -371,4 +371,7 @@ def test_what_a_library_prints_goes_to_the_log_and_not_into_the_json(make_progra
     assert "[LightGBM] hello" in ended.stderr
     lines = [json.loads(line) for line in (program.workspace / "logs/huracan.jsonl").read_text().splitlines()]
     [said] = [line for line in lines if "[LightGBM] hello" in line["message"]]
+    told = [line["message"] for line in lines]
+    assert told[0] == "only starts"
+    assert "only done: " in told
     assert (said["run"], said["job"], said["plugin"]) == ("nightly-20240301-1", "only", "toy")
