@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
+from huracan.due import time_of_day
 from huracan.errors import SettingsError
 from huracan.settings_sources import Layer, Origin, merge, nearest, read_layers
 
@@ -30,6 +31,7 @@ __all__ = [
     "Settings",
     "SettingsPath",
     "explain",
+    "origin_of",
     "validate_section",
 ]
 
@@ -86,9 +88,10 @@ class ScheduleSettings(Section):
     def _times_of_day(cls, pipelines: Any) -> Any:
         """Refuse what is no time of day here, before `status` and the daemon read it."""
         for name, at in pipelines.items() if isinstance(pipelines, Mapping) else ():
-            if not isinstance(at, str) or re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", at, re.ASCII) is None:
-                # YAML reads a bare 12:30 as the number 750.
-                raise ValueError(f"{name} is no time of day; write HH:MM in quotes and UTC, as '02:00'")
+            try:
+                time_of_day(at if isinstance(at, str) else "")  # YAML reads a bare 12:30 as the number 750
+            except ValueError:
+                raise ValueError(f"{name} is no time of day; write HH:MM in quotes and UTC, as '02:00'") from None
         return pipelines
 
 
@@ -179,7 +182,7 @@ def validate_section(model: type[_T], values: Any, origins: Mapping[str, Origin]
     if values is None:
         values = {}
     if not isinstance(values, Mapping):
-        raise SettingsError(f"{_origin(origins, name)}: {name} must be a group of settings, as in `{name}: {{...}}`")
+        raise SettingsError(f"{origin_of(origins, name)}: {name} must be a group of settings, as in `{name}: {{...}}`")
     try:
         return model.model_validate(_absolute_paths(model, values, origins, name))
     except ValidationError as error:
@@ -192,7 +195,7 @@ def explain(error: ValidationError, model: type[BaseModel], origins: Mapping[str
     for mistake in error.errors(include_input=False, include_url=False):
         path = [str(part) for part in mistake["loc"]]
         dotted = ".".join(filter(None, [prefix, *path]))
-        where = _origin(origins, dotted)
+        where = origin_of(origins, dotted)
         if mistake["type"] == "extra_forbidden":
             lines.append(f"{where}: {dotted} is not a setting{_suggest(model, path)}")
         else:
@@ -213,7 +216,7 @@ def _sentence(message: str) -> str:
     return _WORDS.get(text, text)
 
 
-def _origin(origins: Mapping[str, Origin], dotted: str) -> str:
+def origin_of(origins: Mapping[str, Origin], dotted: str) -> str:
     """Name the source of a key, or of the nearest key around it."""
     parts = dotted.split(".")
     for length in range(len(parts), 0, -1):
@@ -256,7 +259,7 @@ def _absolute_paths(
             result[key] = _absolute_paths(group, value or {}, origins, dotted)
         elif isinstance(value, str) and _is_path(info):
             base = origins[dotted].base if dotted in origins else Path.cwd()
-            result[key] = _absolute(base, value, _origin(origins, dotted), dotted)
+            result[key] = _absolute(base, value, origin_of(origins, dotted), dotted)
     return result
 
 

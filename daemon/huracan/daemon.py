@@ -16,11 +16,12 @@ from datetime import time as clock_time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from huracan.due import due_at, latest_due, parse_times, to_catch_up
 from huracan.errors import ExitCode
 from huracan.logs import relay
 from huracan.run.heartbeat import Notification, Notifier
 from huracan.run.plan import INTERRUPTED_CODE
-from huracan.schedule import Schedule, due_at, latest_due, parse_times, to_catch_up
+from huracan.schedule import Schedule
 from huracan.store import FINISHED, RunState
 from huracan.supervise.base import Backoff, Child, Exit, ExitReason, Limits, StopSwitch, Supervisor
 from huracan.supervise.process import keep_running

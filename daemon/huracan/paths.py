@@ -21,6 +21,7 @@ __all__ = [
     "CHECKSUM_FILE",
     "Paths",
     "canonical_json",
+    "read_document",
     "safe_symbol",
     "sha256_of",
     "sweep_temporary",
@@ -176,6 +177,16 @@ def canonical_json(value: Any) -> bytes:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` atomically as canonical JSON."""
     write_bytes(path, canonical_json(value))
+
+
+def read_document(path: Path, job: str) -> Any:
+    """Read the JSON that ``job`` left for this run date. Raises DataError naming the job to run where it cannot be."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise DataError(str(path), f"is not there; run `huracan run {job}` for this run date first") from None
+    except (OSError, ValueError) as error:
+        raise DataError(str(path), f"cannot be read ({error}); run `huracan run {job} --force`") from None
 
 
 def sha256_of(path: Path) -> str:

@@ -6,9 +6,8 @@ business; this module asks it through ``is_finished``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
@@ -16,9 +15,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from huracan.clock import Clock
-from huracan.errors import SettingsError
+from huracan.due import latest_due, next_due
 
-__all__ = ["Schedule", "due_at", "latest_due", "next_due", "parse_times", "to_catch_up"]
+__all__ = ["Schedule"]
 
 _LATE_AT_MOST = 12 * 3600
 """Seconds by which a start may be late (APScheduler's own default of one second skips nights silently)."""
@@ -30,42 +29,11 @@ _SENTENCES = {
 }
 
 
-def parse_times(pipelines: Mapping[str, str]) -> dict[str, time]:
-    """Read ``{"nightly": "02:00"}``. Raises SettingsError for what is no time of day."""
-    return {name: _parse_time(name, text) for name, text in pipelines.items()}
-
-
-def due_at(run_date: date, at: time) -> datetime:
-    """Return the instant at which the run of that date is due."""
-    return datetime.combine(run_date, at, UTC)
-
-
-def latest_due(now: datetime, at: time) -> date:
-    """Return the newest run date that is due at ``now``."""
-    today = now.astimezone(UTC).date()
-    return today if due_at(today, at) <= now else today - timedelta(days=1)
-
-
-def next_due(now: datetime, at: time) -> datetime:
-    """Return the first due instant after ``now``."""
-    return due_at(latest_due(now, at) + timedelta(days=1), at)
-
-
-def to_catch_up(now: datetime, at: time, is_finished: Callable[[date], bool]) -> date | None:
-    """Return the run date to start at once after a downtime, or None.
-
-    That is the latest due one unless it is finished. Older ones are never made up for: they would put models of an
-    older market in the place of newer ones.
-    """
-    run_date = latest_due(now, at)
-    return None if is_finished(run_date) else run_date
-
-
 class Schedule:
     """Calls ``start(pipeline, run_date)`` when a pipeline is due, and ``report(pipeline, sentence)`` when that fails.
 
     Both are called from a thread of the scheduler and must return at once. Jobs are kept in memory only: what was
-    missed while the process was down is found by :func:`to_catch_up`.
+    missed while the process was down is found by :func:`huracan.due.to_catch_up`.
     """
 
     def __init__(
@@ -109,11 +77,3 @@ class Schedule:
         if error := getattr(event, "exception", None):
             sentence += f": {type(error).__name__}: {error}"
         self._report(event.job_id, sentence)
-
-
-def _parse_time(pipeline: str, text: str) -> time:
-    match = re.fullmatch(r"(\d{1,2}):(\d{2})", text, re.ASCII)
-    hour, minute = (int(part) for part in match.groups()) if match else (99, 99)
-    if hour > 23 or minute > 59:
-        raise SettingsError(f"schedule.pipelines.{pipeline}: {text!r} is no time of day; write HH:MM in UTC, as 02:00")
-    return time(hour, minute, tzinfo=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,8 @@ from huracan.context import Context
 from huracan.errors import DataError
 from huracan.market.candles import timeframe_ms
 from huracan.market.checks import find_breaks, find_gaps, last_segment_start, scaled_jump_ratio
-from huracan.paths import write_json
+from huracan.market.exchange import open_exchange
+from huracan.paths import read_document, write_json
 from huracan.types import Exchange, JobResult, Outcome
 from huracan_candles.settings import CandleSettings
 from huracan_candles.sync import Symbol, Window, sync_symbol
@@ -31,12 +31,9 @@ def run(context: Context) -> JobResult:
     now = milliseconds(context.clock.now())
     until = now - now % timeframe_ms(settings.timeframe)
     window = Window(_source(section), settings.timeframe, until - settings.days * 86_400_000, until)
-    exchange = context.plugins.exchanges()[section.name].open(context, section)
-    try:
+    with open_exchange(context) as exchange:
         references = _references(exchange, selected)
         results = _sync_all(context, exchange, selected, references, window)
-    finally:
-        exchange.close()
     report = {
         "schema": 1,
         "run_date": run.run_date.isoformat(),
@@ -53,11 +50,10 @@ def run(context: Context) -> JobResult:
 
 def _selected(context: Context) -> list[str]:
     path = context.paths.universe_file(context.current_run.run_date)
+    document = read_document(path, "universe")
     try:
-        symbols: list[str] = json.loads(path.read_text("utf-8"))["symbols"]
-    except FileNotFoundError:
-        raise DataError(str(path), "is not there; run `huracan run universe` for this run date first") from None
-    except (OSError, ValueError, KeyError) as error:
+        symbols: list[str] = document["symbols"]
+    except KeyError as error:
         raise DataError(str(path), f"cannot be read ({error}); run `huracan run universe --force`") from None
     return symbols
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from huracan.context import Context
 from huracan.errors import HuracanError, StoreError
+from huracan.market.exchange import open_exchange
 from huracan.types import CheckResult, CheckState
 from huracan_monitor.settings import MonitorSettings
 
@@ -116,11 +117,8 @@ def check_exchange(context: Context | None) -> CheckResult:
     if section is None:
         return CheckResult(CheckState.FAILED, "no exchange is chosen", "set exchange.name, for example to simulated")
     try:
-        exchange = context.plugins.exchanges()[section.name].open(context, section)
-        try:
+        with open_exchange(context) as exchange:
             markets, problems = exchange.markets(), exchange.problems()
-        finally:
-            exchange.close()
     except HuracanError as error:
         return CheckResult(CheckState.FAILED, str(error), "mend the section exchange of the settings")
     detail = f"{section.name} lists {len(markets)} pairs"

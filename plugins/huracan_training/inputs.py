@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from huracan.clock import milliseconds
 from huracan.context import Context
 from huracan.errors import DataError, UsageError
 from huracan.market.costs import estimate_costs
-from huracan.paths import safe_symbol
+from huracan.paths import read_document, safe_symbol
 from huracan_training.coin import CoinTask, Source
 from huracan_training.settings import TrainingSettings
 
@@ -48,8 +47,8 @@ def read_night(context: Context) -> Night:
     """Read ``universe.json`` and ``candles.json`` of this run date. Raises DataError where one is missing or damaged,
     UsageError where ``training.symbols`` cannot be obeyed at all."""
     run_date = context.current_run.run_date
-    universe = _read(context.paths.universe_file(run_date), "universe")
-    candles = _read(context.paths.candle_report(run_date), "candles")
+    universe = read_document(context.paths.universe_file(run_date), "universe")
+    candles = read_document(context.paths.candle_report(run_date), "candles")
     settings = context.settings.section(TrainingSettings)
     origin = context.settings.origins.get("training.symbols")
     facts = {entry["symbol"]: entry for entry in universe["selected"]}
@@ -62,15 +61,6 @@ def read_night(context: Context) -> Night:
         {symbol.split("-")[0]: symbol for symbol in candles["references"]},
         {symbol: int(known.get(symbol, {}).get("usable_since") or 0) for symbol in candles["references"]},
     )
-
-
-def _read(path: Path, job: str) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise DataError(str(path), f"is not there; run `huracan run {job}` for this run date first") from None
-    except (OSError, ValueError) as error:
-        raise DataError(str(path), f"cannot be read ({error}); run `huracan run {job} --force`") from None
 
 
 def _coin(facts: Mapping[str, Any], entry: Mapping[str, Any] | None) -> Coin:

@@ -7,6 +7,7 @@ from typing import Any
 
 from huracan.context import Context
 from huracan.errors import DataError
+from huracan.market.exchange import open_exchange
 from huracan.paths import write_json
 from huracan.types import JobResult, Outcome
 from huracan_universe.facts import sort_out
@@ -25,15 +26,12 @@ def run(context: Context) -> JobResult:
     """
     settings = context.settings.section(UniverseSettings)
     section: Any = context.settings.choice("exchange")
-    exchange = context.plugins.exchanges()[section.name].open(context, section)
-    try:
+    with open_exchange(context) as exchange:
         markets = exchange.markets()
         context.progress.step(f"universe {len(markets)} pairs on {section.name}")
         tickers = exchange.tickers([market.symbol for market in markets])
         context.progress.step(f"universe {len(tickers)} tickers")
         problems = list(exchange.problems())
-    finally:
-        exchange.close()
     now = context.clock.now()
     candidates, unusable = sort_out(markets, tickers, now)
     selection = select(context, candidates, context.plugins.universe_rules(), settings, unusable)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.due import next_due, time_of_day
 
 if TYPE_CHECKING:
     from huracan.context import Context
@@ -83,12 +84,7 @@ def _wrong_settings(context: Context) -> list[str]:
 
 def _next_due(context: Context, pipeline: str) -> datetime | None:
     at = context.settings.core.schedule.pipelines.get(pipeline)
-    if at is None:
-        return None
-    hour, minute = (int(part) for part in at.split(":"))
-    now = context.clock.now()
-    due = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return due if due > now else due + timedelta(days=1)
+    return None if at is None else next_due(context.clock.now(), time_of_day(at))
 
 
 def _champions(context: Context) -> tuple[int, int]:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from huracan.config import CHOICE_SECTIONS, CORE_SECTIONS, CoreSettings, RawSettings, Settings, validate_section
+from huracan.config import (
+    CHOICE_SECTIONS,
+    CORE_SECTIONS,
+    CoreSettings,
+    RawSettings,
+    Settings,
+    origin_of,
+    validate_section,
+)
 from huracan.errors import SettingsError
 from huracan.plugin.status import PluginStatus
+from huracan.run.graph import names_of_pipelines
 from huracan.settings_sources import nearest
 
 if TYPE_CHECKING:
@@ -82,7 +91,7 @@ def _unknown_names(core: CoreSettings, raw: RawSettings, plugins: Plugins) -> li
     lines = []
     for key, names in (("disable", core.plugins.disable), ("only", core.plugins.only)):
         lines += [
-            f"{_origin(raw, f'plugins.{key}')}: plugins.{key}: no plugin {name!r} is installed"
+            f"{origin_of(raw.origins, f'plugins.{key}')}: plugins.{key}: no plugin {name!r} is installed"
             + nearest(name, installed)
             for name in names
             if name not in installed
@@ -90,28 +99,24 @@ def _unknown_names(core: CoreSettings, raw: RawSettings, plugins: Plugins) -> li
     if any(info.status is not PluginStatus.ENABLED for info in infos):
         return lines  # a job that is not declared may belong to a plugin that is off or did not load
     jobs = plugins.jobs()
-    pipelines = sorted({job.pipeline for job in jobs.values()})
+    written = _written(raw)
     for section, given, known in (
         ("jobs", core.jobs, list(jobs)),
-        ("schedule.pipelines", core.schedule.pipelines, pipelines),
+        ("schedule.pipelines", core.schedule.pipelines, names_of_pipelines(jobs)),
     ):
+        unknown = [name for name in given if name not in known and f"{section}.{name}" in written]
         lines += [
-            f"{_origin(raw, f'{section}.{name}')}: {section}.{name}: there is none of that name{nearest(name, known)}"
-            for name in given
-            if name not in known and f"{section}.{name}" in _leaves(raw)
+            f"{origin_of(raw.origins, f'{section}.{name}')}: {section}.{name}: there is none of that name"
+            + nearest(name, known)
+            for name in unknown
         ]
     return lines
 
 
-def _leaves(raw: RawSettings) -> set[str]:
+def _written(raw: RawSettings) -> set[str]:
     """Return every dotted name that a source gives, with the groups around it."""
     parts = [key.split(".") for key in raw.origins]
     return {".".join(part[:length]) for part in parts for length in range(1, len(part) + 1)}
-
-
-def _origin(raw: RawSettings, dotted: str) -> str:
-    inside = (o.text for key, o in raw.origins.items() if key == dotted or key.startswith(f"{dotted}."))
-    return next(inside, "settings")
 
 
 def _unknown_sections(raw: RawSettings, declared: list[str], plugins: Plugins) -> list[str]:
@@ -120,7 +125,7 @@ def _unknown_sections(raw: RawSettings, declared: list[str], plugins: Plugins) -
     if any(info.status is not PluginStatus.ENABLED for info in plugins.infos()):
         return []
     return [
-        f"{_origin(raw, name)}: {name} is not a section{nearest(name, known)}"
+        f"{origin_of(raw.origins, name)}: {name} is not a section{nearest(name, known)}"
         for name in raw.values
         if name not in known
     ]

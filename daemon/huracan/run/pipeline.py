@@ -118,6 +118,7 @@ class _Run:
         self._context, self._jobs, self._machinery = context, jobs, machinery
         self._ledger, self._run, self._clock = context.store.ledger, context.current_run, context.clock
         self._stop = machinery.stop
+        self._owners = context.plugins.jobs().owners
         self._worked: frozenset[str] = frozenset()
         self._cut_short = False
 
@@ -174,9 +175,7 @@ class _Run:
             Limits(stall=job.stall_limit, time=job.time_limit),
         )
         watcher = _JobWatcher(job.name, self._machinery)
-        with logs.inside(
-            run=self._run.run_id, job=job.name, plugin=self._context.plugins.jobs().owners.get(job.name, "")
-        ):
+        with logs.inside(run=self._run.run_id, job=job.name, plugin=self._owners.get(job.name, "")):
             ended = self._machinery.supervisor.run(child, watcher, self._stop)
         row = self._ledger.job(job.name, self._run.run_date)
         if row is None or (before is not None and row.attempts == before.attempts):
@@ -206,7 +205,7 @@ class _Run:
 
     def _journal(self, job: Job, text: str, **fields: object) -> None:
         """Log for the file alone what the display shows in its own way."""
-        plugin = self._context.plugins.jobs().owners.get(job.name, "")
+        plugin = self._owners.get(job.name, "")
         extra = {"job": job.name, "plugin": plugin, "fields": fields, logs.FILE_ONLY: True}
         self._context.log.info("%s", text, extra=extra)
 

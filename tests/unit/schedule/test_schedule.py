@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huracan.clock import SystemClock
+from huracan.due import due_at, latest_due, next_due, parse_times, to_catch_up
 from huracan.errors import SettingsError
-from huracan.schedule import Schedule, due_at, latest_due, next_due, parse_times, to_catch_up
+from huracan.schedule import Schedule
 
 TIMES = st.times().map(lambda t: t.replace(second=0, microsecond=0))
 INSTANTS = st.datetimes(datetime(2020, 1, 2), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
