@@ -26,6 +26,7 @@ __all__ = [
     "Check",
     "CheckResult",
     "CheckState",
+    "Choices",
     "Command",
     "Event",
     "Exchange",
@@ -34,7 +35,9 @@ __all__ = [
     "FeatureInput",
     "FeatureSet",
     "FittedModel",
+    "FloatRange",
     "Gate",
+    "IntRange",
     "Job",
     "JobResult",
     "Market",
@@ -45,11 +48,14 @@ __all__ = [
     "Service",
     "SettingsSection",
     "Severity",
+    "Space",
     "Ticker",
     "Trainer",
     "TrainingData",
     "UniverseRule",
     "Verdict",
+    "Watch",
+    "WatchedFit",
 ]
 
 
@@ -321,11 +327,19 @@ class FeatureSet:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Rows for one fit: ``x`` (rows, features) float64, ``y`` (rows,) of 0 and 1, in order of time."""
+    """Rows for one fit, in order of time.
+
+    ``x`` is (rows, features) float64 with NaN where unknown, ``y`` (rows,) of 0 and 1, ``weight`` (rows,) of numbers
+    from 0 up with a mean of about 1 (None: all equal). ``device`` is ``cpu`` or ``cuda``; ``threads`` are what a
+    trainer may use, 1 in a worker.
+    """
 
     x: np.ndarray
     y: np.ndarray
     feature_names: tuple[str, ...]
+    weight: np.ndarray | None = None
+    device: str = "cpu"
+    threads: int = 1
 
 
 class FittedModel(Protocol):
@@ -341,16 +355,65 @@ class FittedModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Trainer:
-    """A kind of model. ``candidates`` are the parameter sets that the search may choose from, the default first.
+class IntRange:
+    """Whole numbers from ``low`` to ``high``, both included; ``log`` searches their logarithm evenly."""
 
-    ``fit`` gets data, one of ``candidates`` and a seed; same input, same bytes. ``load`` reads what ``dumps`` wrote.
+    low: int
+    high: int
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FloatRange:
+    """Numbers from ``low`` to ``high``; ``log`` searches their logarithm evenly."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """One of some JSON values."""
+
+    values: tuple[Any, ...]
+
+
+Space = IntRange | FloatRange | Choices
+
+Watch = Callable[[int, float], bool]
+"""Told of a step's number and the loss on the validation rows so far; answers True where fitting may stop for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFit:
+    """A model fitted with an eye on validation rows.
+
+    ``parameters`` are those of the fit with what it settled itself (the number of rounds) filled in; ``scores`` are
+    the model's probabilities for the validation rows and ``loss`` its weighted log loss there.
+    """
+
+    model: FittedModel
+    parameters: Mapping[str, Any]
+    scores: np.ndarray
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """A kind of model. ``defaults`` are its parameters, ``space`` says within which bounds a search may vary them.
+
+    ``fit(data, parameters, seed)`` gets all parameters; same input, same bytes. ``load`` reads what ``dumps`` wrote
+    and raises DataError for anything else. ``fit_watched(data, validation, parameters, seed, watch)`` is for trainers
+    that work in rounds: it stops early where the validation rows say so, and returns None where ``watch`` gave up.
     """
 
     name: str
-    candidates: tuple[Mapping[str, Any], ...]
+    defaults: Mapping[str, Any]
+    space: Mapping[str, Space]
     fit: Callable[[TrainingData, Mapping[str, Any], int], FittedModel]
     load: Callable[[bytes], FittedModel]
+    fit_watched: Callable[[TrainingData, TrainingData, Mapping[str, Any], int, Watch], WatchedFit | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
