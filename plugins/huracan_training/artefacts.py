@@ -7,8 +7,9 @@ costs.json            fee, spread, slippage, funding and where they come from
 features.json         the recipe: feature sets, columns, label, hash              yes
 features.parquet      every row: timestamp, features, label
 split_indices.json    rows of each fold
-training_log.json     steps with durations, what each fold's search saw
+training_log.json     steps with durations, trials, thresholds of each fold
 model.bin             the trainer's own text                                      yes
+inputs.json           columns that the model reads, and the arrays of the encoder  yes
 metrics.json          out-of-sample measures after costs                          yes
 config.json           data hash, recipe hash, seed, settings, versions
 metadata.json         who it is, how good it is, what the gates said
@@ -27,10 +28,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huracan.market.candles import timeframe_ms
-from huracan.paths import write_bytes, write_checksums, write_json
+from huracan.paths import canonical_json, write_checksums, write_json
 from huracan.types import FittedModel
+from huracan_training.backtest import STAY_OUT
+from huracan_training.carried import Files
 from huracan_training.dataset import Dataset
+from huracan_training.encoder import Scaling
 from huracan_training.evaluate import FoldResult
+from huracan_training.search import Found
 from huracan_training.settings import TrainingSettings
 from huracan_training.splits import Fold, label_reach
 
@@ -50,11 +55,11 @@ __all__ = [
 ]
 
 ARTEFACTS = (
-    "config.json", "costs.json", "features.json", "features.parquet", "metadata.json", "metrics.json", "model.bin",
-    "split_indices.json", "training_log.json",
+    "config.json", "costs.json", "features.json", "features.parquet", "inputs.json", "metadata.json", "metrics.json",
+    "model.bin", "split_indices.json", "training_log.json",
 )  # fmt: skip
 
-LIBRARIES = ("huracan-engine", "lightgbm", "numpy", "polars", "TA-Lib")
+LIBRARIES = ("huracan-engine", "lightgbm", "xgboost", "xgboost-cpu", "optuna", "numpy", "polars", "TA-Lib")
 
 
 def iso(milliseconds: int) -> str:
@@ -62,24 +67,24 @@ def iso(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def write_costs(folder: Path, costs: Mapping[str, Any]) -> None:
-    write_json(folder / "costs.json", dict(costs))
+def write_costs(files: Files, costs: Mapping[str, Any]) -> None:
+    files.write("costs.json", canonical_json(dict(costs)))
 
 
-def write_features(folder: Path, data: Dataset, made_by: Mapping[str, Any]) -> None:
+def write_features(files: Files, data: Dataset, made_by: Mapping[str, Any]) -> None:
     """Write the recipe, and every row that is trained or tested on."""
     import polars
 
-    write_json(folder / "features.json", dict(made_by))
+    files.write("features.json", canonical_json(dict(made_by)))
     columns = {"timestamp": data.timestamp} | {name: data.x[:, i] for i, name in enumerate(data.names)}
     frame = polars.DataFrame(columns | {"label": data.y})
     content = io.BytesIO()
     frame.write_parquet(content, compression="zstd")
-    write_bytes(folder / "features.parquet", content.getvalue())
+    files.write("features.parquet", content.getvalue())
 
 
 def write_splits(
-    folder: Path, data: Dataset, folds: Sequence[Fold], settings: TrainingSettings, timeframe: str
+    files: Files, data: Dataset, folds: Sequence[Fold], settings: TrainingSettings, timeframe: str
 ) -> None:
     """Write which rows of ``features.parquet`` each fold trains and tests on; ranges are half open."""
     reach, bar = label_reach(settings.horizon_bars), timeframe_ms(timeframe)
@@ -96,7 +101,7 @@ def write_splits(
         }
 
     rows = {"schema": 1, "rows": len(data), "labelled_rows": data.labelled}
-    write_json(folder / "split_indices.json", {**rows, "folds": [described(fold) for fold in folds]})
+    files.write("split_indices.json", canonical_json({**rows, "folds": [described(fold) for fold in folds]}))
 
 
 def _ranges(fold: Fold) -> list[list[int]]:
@@ -110,13 +115,18 @@ def _ranges(fold: Fold) -> list[list[int]]:
     return ranges
 
 
-def write_model(folder: Path, model: FittedModel, metrics: Mapping[str, Any]) -> None:
-    write_bytes(folder / "model.bin", model.dumps())
-    write_json(folder / "metrics.json", dict(metrics))
+def write_model(
+    files: Files, model: FittedModel, metrics: Mapping[str, Any], names: Sequence[str], scaling: Scaling | None
+) -> None:
+    """Write the model, its measures, and what turns a row of features into the columns that the model reads."""
+    files.write("model.bin", model.dumps())
+    files.write("metrics.json", canonical_json(dict(metrics)))
+    encoder = None if scaling is None else scaling.to_json()
+    files.write("inputs.json", canonical_json({"schema": 1, "columns": list(names), "encoder": encoder}))
 
 
 def write_config(
-    folder: Path,
+    files: Files,
     task: CoinTask,
     settings: TrainingSettings,
     learned: Mapping[str, Any],
@@ -146,7 +156,7 @@ def write_config(
         "settings": settings.model_dump(mode="json"),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
     }
-    write_json(folder / "config.json", config)
+    files.write("config.json", canonical_json(config))
 
 
 def _version(distribution: str) -> str:
@@ -156,23 +166,31 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
-def write_log(folder: Path, symbol: str, steps: Sequence[Mapping[str, Any]], results: Sequence[FoldResult]) -> None:
-    """Write how training went: durations, and what the search of each fold saw on its validation rows."""
+def write_log(
+    files: Files, symbol: str, steps: Sequence[Mapping[str, Any]], results: Sequence[FoldResult], found: Found
+) -> None:
+    """Write how training went: durations, the trials of the search, and what each fold's threshold was chosen by."""
     folds = [
         {
             "fold": each.fold.number,
-            "candidate": each.choice.candidate,
-            "threshold": each.choice.threshold,
-            "validation_losses": list(each.choice.losses),
-            "validation_rows": each.choice.validation_rows,
-            "validation_trades": each.choice.validation_trades,
-            "validation_net_bps": each.choice.validation_net * 1e4,
+            "threshold": None if each.threshold.value == STAY_OUT else each.threshold.value,
+            "chosen_on_rows": each.threshold.rows,
+            "chosen_on_trades": each.threshold.trades,
+            "chosen_on_net_bps": each.threshold.net * 1e4,
+            "importance": dict(each.importance),
         }
         for each in results
     ]
+    trials = [
+        {"trial": each.number, "parameters": dict(each.parameters), "loss": each.loss, "pruned": each.loss is None}
+        for each in found.trials
+    ]
     seconds = round(sum(step["seconds"] for step in steps), 4)
-    log = {"schema": 1, "symbol": symbol, "seconds": seconds, "steps": list(steps), "folds": folds}
-    write_json(folder / "training_log.json", log)
+    log = {
+        "schema": 2, "symbol": symbol, "seconds": seconds, "steps": list(steps), "trials": trials,
+        "trial_correlation": found.correlation, "folds": folds,
+    }  # fmt: skip
+    files.write("training_log.json", canonical_json(log))
 
 
 def complete_folder(folder: Path, metadata: Mapping[str, Any]) -> None:

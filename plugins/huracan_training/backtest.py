@@ -6,86 +6,74 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Backtest", "TradeCosts", "backtest", "enter_rows"]
+from huracan_training.outcomes import Outcomes, Prices
+from huracan_training.splits import label_reach
 
+__all__ = ["STAY_OUT", "Backtest", "backtest"]
 
-@dataclass(frozen=True, slots=True)
-class TradeCosts:
-    """Costs of one trade as fractions of its value: at the entry, and at the exit (with what holding it costs)."""
-
-    entry: float
-    exit: float
-
-    @property
-    def round_trip(self) -> float:
-        return self.entry + self.exit
+STAY_OUT = float("inf")
+"""The threshold of a fold that found nothing worth trading."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backtest:
     """One entry per trade and one return per tested bar; all are fractions, after costs unless called gross.
 
-    ``entered`` and ``left`` are rows: a trade pays the open of one and gets the open of the other. ``returns`` mark
-    the position at each bar's close; their compounded product is that of ``trades``. ``held`` says for each bar
+    ``gross`` and ``trades`` are returns of what was put in, ``returns`` those of the whole equity: a trade's return
+    counts by its ``stakes``, the share of the equity that was put in.
+
+    ``signals`` are the rows whose close decided on a trade, bought at the open of the row after. ``returns`` mark the
+    position at each bar's close; compounded, they are the product of ``1 + stake * trade``. ``held`` says for each bar
     whether its close found a position open.
     """
 
-    entered: np.ndarray
-    left: np.ndarray
+    signals: np.ndarray
     gross: np.ndarray
     trades: np.ndarray
+    stakes: np.ndarray
     returns: np.ndarray
     held: np.ndarray
 
 
-def enter_rows(scores: np.ndarray, threshold: float, start: int, stop: int, horizon: int) -> np.ndarray:
-    """Return the rows whose open is bought.
-
-    A score above ``threshold`` at the close of row t buys the open of t + 1 and sells the open of t + 1 + horizon; a
-    position that is open at t + 1 blocks it, one that is sold at that very open does not. Every trade lies inside
-    ``start <= row < stop``. ``scores`` belong to the rows from ``start`` on.
-    """
-    signals = np.flatnonzero(scores[: stop - start] > threshold) + start
-    entries = []
-    free_from, last = start + 1, stop - 1 - horizon
-    position = 0
-    while position < len(signals):
-        entry = int(signals[position]) + 1
-        if entry > last:
-            break
-        if entry >= free_from:
-            entries.append(entry)
-            free_from = entry + horizon
-        position = int(np.searchsorted(signals, max(free_from - 1, signals[position] + 1)))
-    return np.array(entries, dtype=np.int64)
-
-
 def backtest(
-    opens: np.ndarray,
-    closes: np.ndarray,
-    scores: np.ndarray,
-    threshold: float,
-    start: int,
-    stop: int,
-    horizon: int,
-    costs: TradeCosts,
+    prices: Prices, outcomes: Outcomes, scores: np.ndarray, threshold: float, start: int, stop: int, horizon: int
 ) -> Backtest:
     """Trade the scores of rows ``start <= row < stop`` and nothing outside of them.
 
-    ``opens`` and ``closes`` are those of all rows; only prices inside the range are read.
+    ``scores`` belong to the rows from ``start`` on, ``prices`` and ``outcomes`` to all rows. A score above
+    ``threshold`` at the close of row t buys the open of t + 1. A position that is open then blocks it; one that is sold
+    at that very open, or before, does not. A trade that could reach past the range is not made.
     """
-    entered = enter_rows(scores, threshold, start, stop, horizon)
-    left = entered + horizon
-    gross = opens[left] / opens[entered] - 1.0
-    trades = (1.0 + gross) * (1.0 - costs.entry) * (1.0 - costs.exit) - 1.0
-    growth = np.ones(stop - start)
-    held = np.zeros(stop - start, dtype=bool)
-    step = np.ones(stop - start)
-    step[1:] = closes[start + 1 : stop] / closes[start : stop - 1]
-    for entry, leave in zip(entered, left, strict=True):
-        first, last = entry - start, leave - start
-        growth[first] *= (1.0 - costs.entry) * closes[entry] / opens[entry]
-        growth[first + 1 : last] *= step[first + 1 : last]
-        growth[last] *= (1.0 - costs.exit) * opens[leave] / closes[leave - 1]
-        held[first:last] = True
-    return Backtest(entered, left, gross, trades, growth - 1.0, held)
+    signals = _chosen(outcomes, np.flatnonzero(scores[: stop - start] > threshold) + start, stop, horizon)
+    growth, held = np.ones(stop - start), np.zeros(stop - start, dtype=bool)
+    for signal in signals.tolist():
+        _mark(prices, outcomes, signal, start, growth, held)
+    return Backtest(
+        signals, outcomes.gross[signals], outcomes.net[signals], outcomes.stake[signals], growth - 1.0, held
+    )
+
+
+def _chosen(outcomes: Outcomes, wanted: np.ndarray, stop: int, horizon: int) -> np.ndarray:
+    """Return the signals that find no position open and whose trade ends inside the range."""
+    wanted = wanted[wanted <= stop - 1 - label_reach(horizon)]
+    # The first row whose signal may follow: sold at the open of row e, the close of e - 1 may buy that open again.
+    free = outcomes.exit_row[wanted] - np.where(outcomes.inside[wanted], 0, 1)
+    after = np.searchsorted(wanted, free).tolist()
+    chosen, position = [], 0
+    while position < len(wanted):
+        chosen.append(position)
+        position = max(after[position], position + 1)
+    return wanted[chosen]
+
+
+def _mark(prices: Prices, outcomes: Outcomes, signal: int, start: int, growth: np.ndarray, held: np.ndarray) -> None:
+    """Put one trade into the growth of each bar: what was put in grows, the rest of the equity waits."""
+    entry, leave = signal + 1, int(outcomes.exit_row[signal])
+    worth = np.empty(leave - entry + 1)
+    worth[:-1] = prices.close[entry:leave] * np.cumprod(prices.carry[entry:leave])
+    worth[-1] = outcomes.exit_price[signal] * (1.0 - prices.leave[leave]) * np.prod(prices.carry[entry:leave])
+    worth *= (1.0 - prices.enter[entry]) / prices.open[entry]
+    stake = outcomes.stake[signal]
+    equity = np.concatenate([[1.0], 1.0 - stake + stake * worth])
+    growth[entry - start : leave - start + 1] *= equity[1:] / equity[:-1]
+    held[entry - start : leave - start] = True

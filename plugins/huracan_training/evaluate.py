@@ -2,65 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from huracan.types import FittedModel, Trainer
+from huracan.types import FittedModel
 from huracan_training.backtest import Backtest, backtest
 from huracan_training.dataset import Dataset
-from huracan_training.search import Choice, SearchRules, choose, fit, median_choice
+from huracan_training.encoding import View
+from huracan_training.fitting import Fitter
 from huracan_training.splits import Fold
+from huracan_training.thresholds import Segment, Threshold, choose_threshold
 
-__all__ = ["FoldResult", "evaluate_fold", "evaluate_folds", "final_model"]
+__all__ = ["Final", "FoldResult", "Rules", "evaluate_folds", "final_model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every fold. ``trade_share`` is the least number of trades per row of a threshold worth judging."""
+
+    parameters: Mapping[str, Any]
+    horizon: int
+    trade_share: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldResult:
-    """A test fold: what was chosen before it, the scores of its rows, and what trading them brought."""
+    """A test fold: the threshold chosen before it, the scores of its rows, and what trading them brought."""
 
     fold: Fold
-    choice: Choice
+    threshold: Threshold
     scores: np.ndarray
     result: Backtest
+    importance: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Final:
+    """The model that will be used, fitted on every labelled row, and the score from which it trades."""
+
+    model: FittedModel
+    threshold: Threshold
 
 
 def evaluate_folds(
-    data: Dataset, folds: Sequence[Fold], trainer: Trainer, rules: SearchRules, tell: Callable[[str], None]
+    view: View, folds: Sequence[Fold], fitter: Fitter, rules: Rules, before: Segment, tell: Callable[[str], None]
 ) -> list[FoldResult]:
-    """Evaluate fold after fold; ``tell`` hears of each finished step."""
-    return [
-        evaluate_fold(data, fold, trainer, rules, lambda text, n=fold.number: tell(f"fold {n}/{len(folds)} {text}"))  # type: ignore[misc]
-        for fold in folds
-    ]
+    """Evaluate fold after fold; ``tell`` hears of each finished step.
 
-
-def evaluate_fold(
-    data: Dataset, fold: Fold, trainer: Trainer, rules: SearchRules, tell: Callable[[str], None]
-) -> FoldResult:
-    """Search on the fold's training rows, refit on all of them, then score and trade the test rows once.
-
-    Raises CoinSkippedError where the training rows cannot be learned from.
+    A fold's threshold is the one that would have earned most on the rows that were scored out of sample so far:
+    ``before`` (the search's validation rows) and the folds before it, but for their last rows, whose trades would not
+    have ended. A fold may stay out of the market. Raises CoinSkippedError where training rows cannot be learned from.
     """
-    train = fold.train[fold.train < data.labelled]
-    choice = choose(data, train, trainer, rules, tell)
-    model = fit(data, train, trainer, trainer.candidates[choice.candidate], rules.seed)
-    scores = np.asarray(model.predict(data.x[fold.start : fold.stop]), dtype=np.float64)
-    result = backtest(
-        data.opens, data.closes, scores, choice.threshold, fold.start, fold.stop, rules.horizon, rules.costs
-    )
-    tell("tested")
-    return FoldResult(fold, choice, scores, result)
+    results: list[FoldResult] = []
+    segments = [before]
+    for fold in folds:
+        data = view.before(fold.start)
+        threshold = choose_threshold(data, segments, rules.horizon, rules.trade_share)
+        model = fitter.fit(data, fold.train[fold.train < data.labelled], rules.parameters)
+        scores = np.asarray(model.predict(data.x[fold.start : fold.stop]), dtype=np.float64)
+        tested = backtest(data.prices, data.outcomes, scores, threshold.value, fold.start, fold.stop, rules.horizon)
+        results.append(FoldResult(fold, threshold, scores, tested, model.importance()))
+        segments.append(Segment(fold.start, fold.stop, scores))
+        tell(f"fold {fold.number}/{len(folds)}")
+    return results
 
 
-def final_model(
-    data: Dataset, results: Sequence[FoldResult], trainer: Trainer, rules: SearchRules
-) -> tuple[FittedModel, int, float]:
-    """Fit the model that will be used on every labelled row, with what the folds chose.
+def final_model(data: Dataset, results: Sequence[FoldResult], fitter: Fitter, rules: Rules, before: Segment) -> Final:
+    """Fit the model that will be used on every labelled row, with what the search chose.
 
-    Returns (model, index of the candidate, threshold). Nothing is measured on it: its measures are those of the folds.
+    Its threshold is the one that would have earned most on all rows that were scored out of sample. Nothing is measured
+    on it: its measures are those of the folds.
     """
-    candidate, threshold = median_choice([each.choice for each in results])
-    model = fit(data, np.arange(data.labelled), trainer, trainer.candidates[candidate], rules.seed)
-    return model, candidate, threshold
+    segments = [before, *(Segment(each.fold.start, each.fold.stop, each.scores) for each in results)]
+    model = fitter.fit(data, np.arange(data.labelled), rules.parameters)
+    return Final(model, choose_threshold(data, segments, rules.horizon, rules.trade_share))

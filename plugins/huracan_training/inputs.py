@@ -15,7 +15,7 @@ from huracan.errors import DataError, UsageError
 from huracan.market.costs import estimate_costs
 from huracan.paths import read_document, safe_symbol
 from huracan_training.coin import CoinTask, Source
-from huracan_training.settings import TrainingSettings
+from huracan_training.settings import OrderSettings, TrainingSettings
 
 ABSENT = "it is not in tonight's universe; `huracan universe show` says why"
 
@@ -108,9 +108,8 @@ def _from_csv(path: Path) -> list[str]:
     return rows[1:] if header else rows
 
 
-def task_for(context: Context, night: Night, coin: Coin, folder: Path) -> CoinTask:
+def task_for(context: Context, night: Night, coin: Coin, folder: Path, settings: TrainingSettings) -> CoinTask:
     """Return the work on one coin, with its costs estimated from what the universe knows of its market."""
-    settings = context.settings.section(TrainingSettings)
     references = {
         base: Source(str(context.paths.candle_file(symbol)), night.reference_since[symbol])
         for base, symbol in night.references.items()
@@ -122,23 +121,27 @@ def task_for(context: Context, night: Night, coin: Coin, folder: Path) -> CoinTa
         references=references,
         timeframe=night.timeframe,
         as_of_ms=milliseconds(context.clock.now()),
-        costs=coin_costs(coin, settings.order_quote),
+        costs=coin_costs(coin, settings.order),
         settings=settings.model_dump(mode="json"),
+        coins=len(night.coins),
     )
 
 
-def coin_costs(coin: Coin, order_quote: float) -> dict[str, Any]:
+def coin_costs(coin: Coin, order: OrderSettings) -> dict[str, Any]:
     """Return the content of ``costs.json``: all in basis points, per side unless named otherwise."""
     facts = coin.facts
     costs = estimate_costs(
         taker_fee_bps=facts["taker_fee_bps"],
+        maker_fee_bps=facts["maker_fee_bps"],
         fee_source=facts["fee_source"],
         spread_bps=facts["spread_bps"],
         spread_source=facts["spread_source"],
         quote_volume_24h=facts["quote_volume_24h"],
         daily_volatility=facts["daily_volatility"],
-        order_quote=order_quote,
+        order_quote=order.quote,
         perpetual=facts["kind"] == "perpetual",
+        entry=order.entry,
+        exit=order.exit,
     )
-    head = {"schema": 1, "symbol": safe_symbol(coin.symbol), "quote_volume_24h": facts["quote_volume_24h"]}
+    head = {"schema": 2, "symbol": safe_symbol(coin.symbol), "quote_volume_24h": facts["quote_volume_24h"]}
     return head | costs.to_json()

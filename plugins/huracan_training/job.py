@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from huracan.context import Context
-from huracan.errors import UsageError
 from huracan.plugin.status import PluginStatus
 from huracan.run.status import write_status
 from huracan.store import ItemState
 from huracan.types import JobResult, Outcome, Severity, Verdict
 from huracan_training.artefacts import complete_folder
 from huracan_training.coin import CoinTask
-from huracan_training.cores import usable_cores, worker_count
 from huracan_training.folders import JOB, folder_for, trusted_metadata
 from huracan_training.gates import judge_all
 from huracan_training.inputs import Coin, Night, read_night, task_for
-from huracan_training.pool import Ended, Limits, Started, Stepped, WorkerPool
+from huracan_training.machine import open_pool, settled
+from huracan_training.pool import Ended, Started, Stepped
 from huracan_training.settings import TrainingSettings
+from huracan_training.shared import SharedEncoder, shared_encoder
 
 __all__ = ["run"]
 
@@ -30,28 +31,25 @@ def run(context: Context) -> JobResult:
 
     Raises DataError where the universe or the candles of this run date are missing.
     """
-    settings = context.settings.section(TrainingSettings)
-    if settings.trainer not in (offered := context.plugins.trainers()):
-        known = ", ".join(sorted(offered)) or "none"
-        raise UsageError(f"training.trainer: no enabled plugin offers {settings.trainer!r}; offered are: {known}")
+    settings = settled(context)
     night = read_night(context)
-    training = _Training(context, night)
+    training = _Training(context, night, settings)
     tasks = training.prepare()
-    with context.long_step(settings.minutes_per_step * 60 + 120):
-        _work(context, settings, training, tasks)
+    if tasks:
+        with context.long_step(settings.minutes_per_step * 60 + 120):
+            _work(context, settings, training, tasks)
     return training.result()
 
 
 def _work(context: Context, settings: TrainingSettings, training: _Training, tasks: Sequence[CoinTask]) -> None:
-    """Run the tasks in batches: one for each coin, for all, or for as many as ``training.batch`` says."""
+    """Run the tasks in batches: one for each coin, for all, or for as many as ``training.batch`` says.
+
+    What all coins have in common is learned before the first of them is trained.
+    """
     sizes = {"sequential": 1, "parallel": len(tasks), "hybrid": settings.batch}
-    workers = worker_count(
-        settings.workers, settings.max_workers, len(tasks), usable_cores(), one=settings.mode == "sequential"
-    )
-    limits = Limits(
-        settings.minutes_per_coin * 60, settings.minutes_per_step * 60, settings.retries, settings.retry_delay
-    )
-    with WorkerPool("huracan_training.worker", _greeting(context), workers, limits) as pool:
+    with open_pool(settings, _greeting(context), len(tasks)) as pool:
+        if settings.encoder.use != "off":
+            tasks = training.encode(tasks, shared_encoder(context, training.everyone(), pool))
         for batch in _batches(tasks, sizes[settings.mode]):
             for happened in pool.run([(task.symbol, task.to_json()) for task in batch]):
                 training.note(happened)
@@ -71,9 +69,10 @@ def _greeting(context: Context) -> dict[str, Any]:
 class _Training:
     """The coins of one night and how far each has come. The only one who writes the ledger."""
 
-    def __init__(self, context: Context, night: Night) -> None:
+    def __init__(self, context: Context, night: Night, settings: TrainingSettings) -> None:
         self._context = context
         self._night = night
+        self._settings = settings
         self._run = context.current_run
         self._gates = context.plugins.gates()
         self._tasks: dict[str, CoinTask] = {}
@@ -103,9 +102,22 @@ class _Training:
         begun_by = self._run.run_id if begun else None
         folder, metadata = folder_for(self._context.paths, coin.symbol, self._context.clock.now(), begun_by)
         if metadata is None:
-            self._tasks[coin.symbol] = task_for(self._context, self._night, coin, folder)
+            self._tasks[coin.symbol] = task_for(self._context, self._night, coin, folder, self._settings)
         else:
             self._record(coin.symbol, folder, metadata, float(metadata["seconds"]))
+
+    def everyone(self) -> list[CoinTask]:
+        """Return a task for each coin that has candles, those that are completed as well: all shape the encoder."""
+        coins = [coin for coin in self._night.coins if not coin.no_candles]
+        return [task_for(self._context, self._night, coin, Path(), self._settings) for coin in coins]
+
+    def encode(self, tasks: Sequence[CoinTask], shared: SharedEncoder | None) -> list[CoinTask]:
+        """Return the tasks with the encoder that they are to use."""
+        if shared is None:
+            return list(tasks)
+        for task in tasks:
+            self._tasks[task.symbol] = replace(task, encoder=str(shared.file), cutoffs=shared.cutoffs)
+        return [self._tasks[task.symbol] for task in tasks]
 
     def note(self, happened: Started | Stepped | Ended) -> None:
         """Put what a worker did into ledger, progress and events."""
@@ -130,6 +142,11 @@ class _Training:
     def _complete(self, ended: Ended, answer: Mapping[str, Any]) -> None:
         task = self._tasks[ended.key]
         verdicts = judge_all(self._context, self._gates, answer["metrics"])
+        if answer["learned"]["threshold"] is None:
+            verdicts = [
+                *verdicts,
+                Verdict("threshold", None, None, False, "no score was found from which trading pays"),
+            ]
         metadata = self._metadata(task, answer, verdicts, ended.seconds)
         complete_folder(Path(task.folder), metadata)
         self._record(ended.key, Path(task.folder), metadata, ended.seconds)
@@ -166,6 +183,8 @@ class _Training:
             "timeframe": task.timeframe,
             **answer["learned"],
             "metrics": metrics,
+            "encoder": answer["encoder"],
+            "versus_champion": answer["versus_champion"],
             "passed": bool(verdicts) and all(verdict.passed for verdict in verdicts),
             "gates": [
                 {"gate": v.gate, "value": v.value, "limit": v.limit, "passed": v.passed, "sentence": v.sentence}

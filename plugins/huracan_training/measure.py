@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from huracan.market.candles import bars_per_year
-from huracan.market.measures import hit_rate, max_drawdown, net_pnl, profit_factor, sharpe
+from huracan.market.measures import (
+    calmar,
+    deflated_sharpe,
+    effective_trials,
+    expected_maximum_sharpe,
+    hit_rate,
+    information_coefficient,
+    kurtosis,
+    max_drawdown,
+    net_pnl,
+    probabilistic_sharpe,
+    profit_factor,
+    sharpe,
+    skewness,
+    sortino,
+)
+from huracan_training.backtest import STAY_OUT
 from huracan_training.dataset import Dataset
 from huracan_training.evaluate import FoldResult
-from huracan_training.search import log_loss
+from huracan_training.fitting import log_loss
 
-__all__ = ["measure"]
+__all__ = ["Tried", "measure"]
 
 WEEK_MS = 7 * 86_400_000
 
 
-def measure(data: Dataset, results: Sequence[FoldResult], timeframe: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How much was tried before this result was found: coins judged in the same night, variants of this coin's model
+    that were compared, and the mean correlation between the scores of these."""
+
+    coins: int
+    variants: int
+    correlation: float
+
+    @property
+    def effective(self) -> float:
+        """Independent trials: variants that agree count as one, and every coin counts."""
+        return self.coins * effective_trials(self.variants, self.correlation)
+
+
+def measure(data: Dataset, results: Sequence[FoldResult], timeframe: str, tried: Tried) -> dict[str, Any]:
     """Join the tested folds to one series of returns and measure it after costs.
 
     ``samples`` counts trades, not rows: labels of neighbouring rows share most of their bars, so rows would make the
@@ -32,10 +65,11 @@ def measure(data: Dataset, results: Sequence[FoldResult], timeframe: str) -> dic
     rows = np.concatenate([np.arange(each.fold.start, each.fold.stop) for each in results])
     scores = np.concatenate([each.scores for each in results])
     recent = data.timestamp[rows] > data.timestamp[-1] - WEEK_MS
-    labels = _labels(data, rows, scores)
     return {
-        "schema": 1,
+        "schema": 2,
         "sharpe": sharpe(returns, year),
+        "sortino": sortino(returns, year),
+        "calmar": calmar(returns, year),
         "hit_rate": hit_rate(trades),
         "net_pnl": net_pnl(returns),
         "gross_pnl": net_pnl(gross),
@@ -48,13 +82,29 @@ def measure(data: Dataset, results: Sequence[FoldResult], timeframe: str) -> dic
         "profit_factor": profit_factor(trades),
         "mean_trade_net_bps": float(trades.mean() * 1e4) if len(trades) else None,
         "last_7d_net_bps": net_pnl(returns[recent]) * 1e4,
-        **labels,
+        **_luck(returns, year, tried),
+        **_labels(data, rows, scores),
         "folds": [_fold(data, each, year) for each in results],
+    }
+
+
+def _luck(returns: np.ndarray, year: float, tried: Tried) -> dict[str, float | None]:
+    """How far the Sharpe ratio is from what chance alone would show in the best of everything that was tried."""
+    expected = expected_maximum_sharpe(tried.effective, 1.0 / max(len(returns) - 1, 1))
+    return {
+        "skewness": skewness(returns),
+        "kurtosis": kurtosis(returns),
+        "probabilistic_sharpe": probabilistic_sharpe(returns),
+        "deflated_sharpe": deflated_sharpe(returns, tried.effective),
+        "luck_sharpe": expected * math.sqrt(year),
+        "trials": tried.coins * tried.variants,
+        "effective_trials": round(tried.effective, 6),
     }
 
 
 def _fold(data: Dataset, each: FoldResult, year: float) -> dict[str, Any]:
     rows = np.arange(each.fold.start, each.fold.stop)
+    labels = _labels(data, rows, each.scores)
     return {
         "fold": each.fold.number,
         "test_rows": each.fold.test_rows,
@@ -63,19 +113,24 @@ def _fold(data: Dataset, each: FoldResult, year: float) -> dict[str, Any]:
         "hit_rate": hit_rate(each.result.trades),
         "net_pnl": net_pnl(each.result.returns),
         "max_drawdown": max_drawdown(each.result.returns),
-        "log_loss": _labels(data, rows, each.scores)["log_loss"],
-        "candidate": each.choice.candidate,
-        "threshold": each.choice.threshold,
+        "log_loss": labels["log_loss"],
+        "information_coefficient": labels["information_coefficient"],
+        "threshold": None if each.threshold.value == STAY_OUT else each.threshold.value,
+        "stayed_out": each.threshold.value == STAY_OUT,
     }
 
 
 def _labels(data: Dataset, rows: np.ndarray, scores: np.ndarray) -> dict[str, float | None]:
-    """Compare scores with the labels that are known; those of the last rows are not yet."""
+    """Compare scores with the outcomes that are known; those of the last rows are not yet."""
     known = np.isfinite(data.y[rows])
     if not known.any():
-        return {"log_loss": None, "label_share": None}
-    y = data.y[rows][known]
-    return {"log_loss": log_loss(y, scores[known]), "label_share": float(y.mean())}
+        return {"log_loss": None, "label_share": None, "information_coefficient": None}
+    y, seen = data.y[rows][known], scores[known]
+    return {
+        "log_loss": log_loss(y, seen),
+        "label_share": float(y.mean()),
+        "information_coefficient": information_coefficient(seen, data.outcomes.gross[rows][known]),
+    }
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -19,9 +19,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-__all__ = ["Ended", "Limits", "Started", "Stepped", "WorkerPool"]
+__all__ = ["Ended", "Limits", "Pool", "Started", "Stepped", "WorkerPool"]
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -71,6 +71,18 @@ class Ended:
     error: str
     final: bool
     details: str = ""
+
+
+class Pool(Protocol):
+    """Something that runs tasks, here or elsewhere; as a context manager it ends whatever still runs."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def run(self, tasks: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Started | Stepped | Ended]:
+        """Yield what happens until every task (key and message) has ended for good."""
+        ...
 
 
 @dataclass

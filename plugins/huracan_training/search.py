@@ -1,112 +1,220 @@
-"""Choices made inside a fold, on its training rows alone: parameters, and the score from which to trade."""
+"""The search for parameters: seeded, pruned and resumable trials on the training rows of the first fold alone.
+
+Every later fold trains on those rows too, so that no fold is tested with parameters that have seen its rows. The
+trials' scores on their validation rows are out of sample, and the first fold takes its threshold from them.
+"""
 
 from __future__ import annotations
 
-import math
+import hashlib
+import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huracan.types import FittedModel, Trainer, TrainingData
-from huracan_training.backtest import TradeCosts, backtest
+from huracan.paths import canonical_json
+from huracan.types import Choices, FloatRange, IntRange, Space
+from huracan_training.carried import Files
 from huracan_training.dataset import Dataset
-from huracan_training.errors import CoinSkippedError
+from huracan_training.fitting import Fitter
 from huracan_training.splits import inner_split
+from huracan_training.thresholds import Segment
 
-__all__ = ["Choice", "SearchRules", "choose", "choose_threshold", "fit", "log_loss", "median_choice"]
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import Trial as OptunaTrial
 
-QUANTILES = np.array([0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98])
-"""Shares of validation rows below a threshold that are tried: from every other row to one in fifty."""
+__all__ = ["Found", "SearchRules", "Trial", "mean_correlation", "search"]
+
+FOLDER = "search"
+"""Below the model folder while the search goes on: one file per finished trial, gone when it ends."""
+
+FIRST_PRUNED, WARMUP_ROUNDS = 3, 20
+"""Trials before any is pruned, and rounds before one is compared with the median of those before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRules:
-    """What a fold's search may do. ``trade_share`` is the least number of trades per validation row."""
+    """How far a search may go. ``key`` says what it searches on: trials kept from a killed attempt must agree."""
 
-    horizon: int
+    trials: int
+    seconds: float
     inner_share: float
-    candidates: int
-    trade_share: float
-    seed: int
-    costs: TradeCosts
+    horizon: int
+    fixed: Mapping[str, Any]
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What a fold chose: index of the candidate, threshold, and what each candidate's validation said."""
+class Trial:
+    """A parameter set and how it did on the validation rows; ``loss`` is None where it was pruned."""
 
-    candidate: int
-    threshold: float
-    losses: tuple[float, ...]
-    validation_rows: int
-    validation_trades: int
-    validation_net: float
+    number: int
+    proposed: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    loss: float | None
+    watched: Mapping[int, float] = field(default_factory=dict)
+    scores: Sequence[float] = ()
 
 
-def choose(
-    data: Dataset, train: np.ndarray, trainer: Trainer, rules: SearchRules, tell: Callable[[str], None]
-) -> Choice:
-    """Fit every candidate on the earlier training rows, keep the one with the least log loss on the later ones, and
-    take the threshold that earns most there after costs.
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What the search ended with: scores of the best trial, and the mean correlation between the scores of all."""
 
-    Log loss chooses the candidate because it uses every row; a few dozen overlapping trades are too few to compare
-    models by. Raises CoinSkippedError where the rows hold one class only.
+    parameters: Mapping[str, Any]
+    trials: tuple[Trial, ...]
+    correlation: float
+    validated: Segment
+
+
+def search(
+    data: Dataset, train: np.ndarray, fitter: Fitter, rules: SearchRules, files: Files, tell: Callable[[str], None]
+) -> Found:
+    """Try parameter sets on the earlier training rows and keep the one with the least loss on the later ones.
+
+    The loss counts every row by what its trade was worth; a few dozen overlapping trades are too few to compare
+    models by. The first trial takes the trainer's defaults, as they are where there is no other.
+    Raises CoinSkippedError where the rows hold one class.
     """
-    rows, start, stop = inner_split(train, rules.inner_share, rules.horizon)
+    fit, start, stop = inner_split(train, rules.inner_share, rules.horizon)
     validate = train[train >= start]
-    losses, scores = [], []
-    for number, parameters in enumerate(trainer.candidates[: rules.candidates]):
-        model = fit(data, rows, trainer, parameters, rules.seed)
-        score = np.full(stop - start, -np.inf)
-        score[validate - start] = model.predict(data.x[validate])
-        losses.append(log_loss(data.y[validate], score[validate - start]))
-        scores.append(score)
-        tell(f"candidate {number + 1}")
-    best = int(np.argmin(losses))
-    threshold, trades, net = choose_threshold(data, scores[best], start, stop, rules)
-    return Choice(best, threshold, tuple(losses), len(validate), trades, net)
+    study, kept = _Study(fitter, rules), _Kept(files, rules.key)
+    trials: list[Trial] = []
+    began = time.monotonic()
+    while len(trials) < rules.trials and (not trials or not _late(began, rules.seconds)):
+        number = len(trials)
+        trial = kept.read(number)
+        if trial is None:
+            trial = _try(data, fit, validate, fitter, rules, study.ask(number), number)
+            kept.write(trial)
+        study.add(trial)
+        trials.append(trial)
+        tell(f"trial {number + 1}")
+    files.drop(FOLDER)
+    best = min((each for each in trials if each.loss is not None), key=lambda each: (each.loss, each.number))
+    scores = np.full(stop - start, -np.inf)
+    scores[validate - start] = best.scores
+    # A single trial was no search: its rounds were watched, and the defaults are what was asked for.
+    parameters = {**fitter.trainer.defaults, **(best.parameters if rules.trials > 1 else {}), **rules.fixed}
+    return Found(parameters, tuple(trials), mean_correlation(trials), Segment(start, stop, scores))
 
 
-def fit(data: Dataset, rows: np.ndarray, trainer: Trainer, parameters: Mapping[str, Any], seed: int) -> FittedModel:
-    """Fit one model on the given rows. Raises CoinSkippedError where they hold one class only."""
-    y = data.y[rows]
-    if y.min() == y.max():
-        outcome = "pays" if y.max() else "pays not"
-        raise CoinSkippedError(f"every trade of {len(rows)} training rows {outcome} its costs: nothing to tell apart")
-    return trainer.fit(TrainingData(data.x[rows], y, data.names), parameters, seed)
+def _late(began: float, seconds: float) -> bool:
+    return seconds > 0 and time.monotonic() - began >= seconds
 
 
-def choose_threshold(
-    data: Dataset, scores: np.ndarray, start: int, stop: int, rules: SearchRules
-) -> tuple[float, int, float]:
-    """Return (threshold, trades, net result as log growth) that is best on rows ``start <= row < stop``.
+def _try(
+    data: Dataset, rows: np.ndarray, validate: np.ndarray, fitter: Fitter, rules: SearchRules,
+    asked: OptunaTrial | None, number: int,
+) -> Trial:  # fmt: skip
+    """Fit one parameter set; the first one is the trainer's own and is never pruned."""
+    proposed = dict(asked.params) if asked is not None else {}
+    parameters = {**fitter.trainer.defaults, **proposed, **rules.fixed}
+    watched: dict[int, float] = {}
 
-    Thresholds that trade too rarely to be judged are left out; where all do, the one that trades most is taken.
+    def watch(step: int, loss: float) -> bool:
+        watched[step] = loss
+        if asked is None:
+            return False
+        asked.report(loss, step)
+        return asked.should_prune()
+
+    result = fitter.fit_watched(data, rows, validate, parameters, watch)
+    if result is None:
+        return Trial(number, proposed, parameters, None, watched)
+    return Trial(number, proposed, dict(result.parameters), result.loss, watched, result.scores.tolist())
+
+
+class _Study:
+    """Optuna's study, asked for one trial at a time so that what it proposes depends on the trials before alone."""
+
+    def __init__(self, fitter: Fitter, rules: SearchRules) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._optuna = optuna
+        self._seed = fitter.seed
+        self._space = {
+            name: _distribution(space) for name, space in fitter.trainer.space.items() if name not in rules.fixed
+        }
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=FIRST_PRUNED, n_warmup_steps=WARMUP_ROUNDS)
+        self._study: Study = optuna.create_study(direction="minimize", pruner=pruner)
+        self._asked: OptunaTrial | None = None
+
+    def ask(self, number: int) -> OptunaTrial | None:
+        """Return a proposal; None for the first trial, which is the trainer's defaults."""
+        if number == 0:
+            return None
+        # A sampler of its own for each trial: what a resumed search proposes does not depend on draws it did not make.
+        self._study.sampler = self._optuna.samplers.TPESampler(seed=self._seed + number, n_startup_trials=4)
+        self._asked = self._study.ask(self._space)
+        return self._asked
+
+    def add(self, trial: Trial) -> None:
+        """Tell the study how a trial ended, or that one ended before it was killed."""
+        states = self._optuna.trial.TrialState
+        state = states.PRUNED if trial.loss is None else states.COMPLETE
+        if self._asked is not None:
+            self._study.tell(self._asked, trial.loss, state=state)
+            self._asked = None
+            return
+        within = {name: value for name, value in trial.proposed.items() if name in self._space}
+        self._study.add_trial(
+            self._optuna.trial.create_trial(
+                state=state, value=trial.loss, params=within, intermediate_values=dict(trial.watched),
+                distributions={name: self._space[name] for name in within},
+            )
+        )  # fmt: skip
+
+
+def _distribution(space: Space) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(space, IntRange):
+        return IntDistribution(space.low, space.high, log=space.log)
+    if isinstance(space, FloatRange):
+        return FloatDistribution(space.low, space.high, log=space.log)
+    assert isinstance(space, Choices)
+    return CategoricalDistribution(space.values)
+
+
+class _Kept:
+    """Finished trials on disk, so that a killed search goes on where it was."""
+
+    def __init__(self, files: Files, key: str) -> None:
+        self._files = files
+        self._key = hashlib.sha256(key.encode()).hexdigest()
+
+    def write(self, trial: Trial) -> None:
+        self._files.write(self._name(trial.number), canonical_json({"key": self._key, "trial": asdict(trial)}))
+
+    def read(self, number: int) -> Trial | None:
+        content = self._files.kept(self._name(number))
+        try:
+            document = json.loads(content) if content else {}
+        except ValueError:
+            return None
+        if document.get("key") != self._key:
+            return None
+        told = document["trial"]
+        return Trial(**{**told, "watched": {int(step): loss for step, loss in told["watched"].items()}})
+
+    def _name(self, number: int) -> str:
+        return f"{FOLDER}/trial-{number:04d}.json"
+
+
+def mean_correlation(trials: Sequence[Trial]) -> float:
+    """Return the mean correlation of the trials' scores, 1 where fewer than two can be compared.
+
+    Trials that agree are one trial: the deflated Sharpe ratio counts only what differs.
     """
-    known = scores[np.isfinite(scores)]
-    floor = min(math.ceil(rules.trade_share * (stop - start)), (stop - start) // (2 * rules.horizon))
-    tried: list[tuple[float, int, float]] = []
-    for threshold in np.unique(np.quantile(known, QUANTILES)):
-        result = backtest(data.opens, data.closes, scores, float(threshold), start, stop, rules.horizon, rules.costs)
-        tried.append((float(threshold), len(result.trades), float(np.log1p(result.trades).sum())))
-    enough = [each for each in tried if each[1] >= floor]
-    if not enough:
-        return max(tried, key=lambda each: (each[1], each[0]))
-    return max(enough, key=lambda each: (each[2], each[0]))
-
-
-def log_loss(y: np.ndarray, probability: np.ndarray) -> float:
-    """Return the mean negative log likelihood, probabilities clipped to 1e-6 from 0 and 1."""
-    p = np.clip(probability, 1e-6, 1 - 1e-6)
-    return float(-np.mean(y * np.log(p) + (1 - y) * np.log1p(-p)))
-
-
-def median_choice(choices: Sequence[Choice]) -> tuple[int, float]:
-    """Return what the final model takes over: the candidate most folds chose (on a draw the one chosen last), and
-    the median of the thresholds."""
-    chosen = [choice.candidate for choice in choices]
-    most = max(chosen.count(each) for each in chosen)
-    candidate = next(each for each in reversed(chosen) if chosen.count(each) == most)
-    return candidate, float(np.median([choice.threshold for choice in choices]))
+    scores = np.array([each.scores for each in trials if each.loss is not None and np.ptp(each.scores) > 0])
+    if len(scores) < 2:
+        return 1.0
+    correlation = np.corrcoef(scores)
+    pairs = correlation[np.triu_indices(len(scores), 1)]
+    return float(np.clip(pairs.mean(), 0.0, 1.0))

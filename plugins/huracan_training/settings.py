@@ -2,13 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from huracan.config import Section
 
-__all__ = ["ChampionSettings", "GateSettings", "RosterSettings", "TrainingSettings"]
+__all__ = [
+    "ChampionSettings",
+    "EncoderSettings",
+    "GateSettings",
+    "LabelSettings",
+    "OrderSettings",
+    "RosterSettings",
+    "SearchSettings",
+    "TrainingSettings",
+]
+
+
+class LabelSettings(Section):
+    """Which trade a row stands for, and with it what its label says: did that trade earn more than it cost."""
+
+    kind: Literal["forward", "barrier"] = Field(
+        "forward",
+        description="forward: sold after training.horizon_bars; barrier: sold earlier where the price touches a "
+        "barrier (triple barrier).",
+    )
+    take_profit: float = Field(
+        2.0, gt=0, description="Barrier above the entry, in standard deviations of returns over the horizon."
+    )
+    stop_loss: float = Field(
+        1.0, gt=0, description="Barrier below the entry, in standard deviations of returns over the horizon."
+    )
+
+
+class SearchSettings(Section):
+    """The search for parameters: Optuna, on the training rows of the first fold alone."""
+
+    trials: int = Field(6, ge=1, le=1000, description="Parameter sets tried per coin; 1 takes the trainer's defaults.")
+    seconds: float = Field(
+        0.0,
+        ge=0,
+        description="No new trial after so many seconds; 0 for no limit. With a limit, bytes depend on speed.",
+    )
+    inner_share: float = Field(
+        0.3, gt=0, lt=1, description="Share of the first fold's training rows, the latest, that trials are compared on."
+    )
+
+
+class EncoderSettings(Section):
+    """The shared encoder: what the features of all coins have in common, as a few more columns."""
+
+    use: Literal["auto", "on", "off"] = Field(
+        "auto", description="auto asks each coin's validation rows whether it helps; on and off do not ask."
+    )
+    components: int = Field(8, ge=1, le=64, description="Principal components that are kept.")
+
+
+class OrderSettings(Section):
+    """What orders cost is estimated for these."""
+
+    quote: float = Field(1000.0, gt=0, description="Size of an order in quote currency, for slippage.")
+    entry: Literal["taker", "maker"] = Field(
+        "taker", description="Fee side of entries. A maker pays neither spread nor slippage, and may not be filled."
+    )
+    exit: Literal["taker", "maker"] = Field("taker", description="Fee side of exits.")
+    risk: float = Field(
+        0.01,
+        gt=0,
+        le=1,
+        description="Share of the equity that a move of one standard deviation against a trade costs: the stake of a "
+        "trade is this over the coin's volatility, and never more than everything.",
+    )
 
 
 class GateSettings(Section):
@@ -19,6 +84,13 @@ class GateSettings(Section):
     net_pnl: float = Field(0.0, description="Profit after costs as a fraction of the stake, above this.")
     max_drawdown: float = Field(0.20, gt=0, le=1, description="Largest fall from a peak as a fraction, below this.")
     samples: int = Field(100, ge=0, description="Out-of-sample trades, above this.")
+    deflated_sharpe: float | None = Field(
+        0.95,
+        ge=0,
+        lt=1,
+        description="Probability that the Sharpe ratio is not the luck of the best of all that was tried, above this; "
+        "null switches this gate off.",
+    )
 
 
 class ChampionSettings(Section):
@@ -62,19 +134,45 @@ class TrainingSettings(Section):
         description='Which coins of the universe: "" for all, "top5", a list "BTC-USDT,SOL-USDT", '
         "or a CSV file whose first column names them.",
     )
-    trainer: str = Field("lightgbm", description="Trainer by name, among those that plugins offer.")
+    trainer: str = Field(
+        "auto",
+        description="Trainer by name, among those that plugins offer; auto is lightgbm, and logistic where less than "
+        "2 GiB of memory are free.",
+    )
+    parameters: dict[str, int | float | str | bool] = Field(
+        default_factory=dict, description="Parameters of the trainer that are not to be searched, by name."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where boosting computes; auto takes a GPU where there is one that the library can use."
+    )
+    executor: Literal["local", "ray"] = Field("local", description="Worker processes here, or a Ray cluster.")
+    address: str = Field(
+        "", description="Ray: address of the cluster's head as host:port; empty starts one on this machine."
+    )
     folds: int = Field(5, ge=2, le=50, description="Consecutive test folds of the walk-forward validation.")
-    test_share: float = Field(0.6, gt=0, lt=1, description="Share of the rows, the latest ones, that folds test on.")
-    horizon_bars: int = Field(8, ge=1, description="Bars that a trade is held, and that a label looks ahead.")
+    test_share: float = Field(0.7, gt=0, lt=1, description="Share of the rows, the latest ones, that folds test on.")
+    window: Literal["expanding", "rolling"] = Field(
+        "expanding", description="Training rows of a fold: all before it, or the latest training.train_bars of them."
+    )
+    train_bars: int = Field(8760, ge=20, description="Rolling: how many rows a fold trains on.")
+    horizon_bars: int = Field(8, ge=1, description="Bars that a trade is held at most; a label looks as far ahead.")
     embargo_bars: int = Field(8, ge=0, description="Rows after each test fold that are neither tested nor trained on.")
     min_rows: int = Field(500, ge=50, description="A coin with fewer usable rows is skipped.")
     min_train_rows: int = Field(300, ge=20, description="Rows that the first fold has to train on, at least.")
-    inner_share: float = Field(
-        0.25, gt=0, lt=1, description="Share of a fold's training rows, the latest, that search and threshold use."
-    )
-    search_candidates: int = Field(6, ge=1, description="How many of the trainer's parameter sets are tried per fold.")
-    order_quote: float = Field(1000.0, gt=0, description="Size of an order in quote currency, for slippage.")
     seed: int = Field(7, ge=0, lt=2**31, description="Seed of everything that is drawn at random.")
+    label: LabelSettings = Field(default_factory=LabelSettings, description="Which trades rows stand for.")
+    search: SearchSettings = Field(default_factory=SearchSettings, description="Search for parameters.")
+    encoder: EncoderSettings = Field(default_factory=EncoderSettings, description="What all coins have in common.")
+    order: OrderSettings = Field(default_factory=OrderSettings, description="Orders whose costs are estimated.")
     gates: GateSettings = Field(default_factory=GateSettings, description="Limits of the quality gates.")
     champion: ChampionSettings = Field(default_factory=ChampionSettings, description="Rules for champions.")
     roster: RosterSettings = Field(default_factory=RosterSettings, description="Weights of the roster's score.")
+
+    @model_validator(mode="after")
+    def _rolling_window_is_wide_enough(self) -> Self:
+        if self.window == "rolling" and self.train_bars < self.min_train_rows:
+            raise ValueError(
+                f"train_bars ({self.train_bars}) must not be below min_train_rows ({self.min_train_rows}) "
+                "where the window is rolling"
+            )
+        return self

@@ -34,9 +34,19 @@ def label_reach(horizon: int) -> int:
     return horizon + 1
 
 
-def walk_forward(rows: int, *, folds: int, test_share: float, horizon: int, embargo: int, min_train: int) -> list[Fold]:
-    """Split ``rows`` rows into an expanding training window and ``folds`` consecutive test folds, the last at the end.
+def walk_forward(
+    rows: int,
+    *,
+    folds: int,
+    test_share: float,
+    horizon: int,
+    embargo: int,
+    min_train: int,
+    train_bars: int | None = None,
+) -> list[Fold]:
+    """Split ``rows`` rows into a training window and ``folds`` consecutive test folds, the last at the end.
 
+    The window expands from the first row, or rolls where ``train_bars`` says how many of the latest rows it holds.
     Training rows of a fold end ``horizon + 1`` rows before it, so that no label reads a tested row; the ``embargo``
     rows after each test fold are neither tested nor trained on later. Raises TooFewRowsError where the rows do not
     allow ``min_train`` training rows and a trade in each fold.
@@ -53,6 +63,8 @@ def walk_forward(rows: int, *, folds: int, test_share: float, horizon: int, emba
     for number in range(1, folds + 1):
         stop = start + sizes + (1 if number <= rest else 0)
         train = np.flatnonzero(trainable[: start - reach])
+        if train_bars is not None:
+            train = train[-train_bars:]
         result.append(Fold(number, train, start, stop))
         trainable[stop : stop + embargo] = False
         start = stop + embargo

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Never
 
-from huracan.errors import HuracanError, TryAgainError
 from huracan.plugin.manager import Plugins
 from huracan.run.parent import die_with_parent
 
@@ -37,34 +36,25 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve(connection: Connection, plugins: Plugins) -> Never:
-    from huracan_training.coin import CoinTask, train_coin
+    from huracan_training.carried import LocalFiles
+    from huracan_training.work import explained, perform
 
     def say(message: Mapping[str, Any]) -> None:
         connection.send_bytes(json.dumps(message).encode())
 
     sets, trainers = plugins.features(), plugins.trainers()
     while True:
-        task = CoinTask.from_json(json.loads(connection.recv_bytes()))
+        message = json.loads(connection.recv_bytes())
         try:
-            answer = train_coin(task, sets, trainers, lambda text: say({"step": text}))
+            answer = perform(
+                message, sets, trainers, LocalFiles(Path(message["folder"])), lambda text: say({"step": text})
+            )
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a trainer or feature raises costs its coin alone
-            say(_explained(error))
+            say(explained(error))
         else:
             say({"answer": answer})
-
-
-def _explained(error: Exception) -> dict[str, Any]:
-    from huracan_training.errors import CoinSkippedError
-
-    if isinstance(error, CoinSkippedError):
-        return {"answer": {"skipped": str(error)}}
-    known = isinstance(error, HuracanError)
-    line = str(error) if known else f"{type(error).__name__}: {error}"
-    permanent = known and not isinstance(error, TryAgainError)
-    details = "" if known else "".join(traceback.format_exception(error))
-    return {"error": " ".join(line.split()), "permanent": permanent, "details": details}
 
 
 if __name__ == "__main__":

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["FUNDING_BPS_PER_DAY", "IMPACT_COEFFICIENT", "Costs", "estimate_costs"]
+import numpy as np
+
+from huracan.market.candles import Candles, timeframe_ms
+
+__all__ = ["FUNDING_BPS_PER_DAY", "IMPACT_COEFFICIENT", "Costs", "estimate_costs", "slippage_series"]
 
 IMPACT_COEFFICIENT = 1.0
 """Y of the square-root law: order one in every market it was measured in (Toth et al. 2011, section II)."""
@@ -16,36 +20,70 @@ FUNDING_BPS_PER_DAY = 3.0
 rate of the large exchanges (Binance, "Introduction to Binance Futures Funding Rates"), to which it returns."""
 
 
+Side = Literal["taker", "maker"]
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Costs per side unless named otherwise, all in basis points; ``order_quote`` is the order's size they hold for."""
+    """Costs in basis points, per side unless named otherwise; ``order_quote`` is the order's size they hold for.
 
-    fee_bps: float
+    ``entry_side`` and ``exit_side`` say who takes and who waits: a taker pays the taker's fee, half the spread and
+    slippage; a maker's order waits in the book and pays the maker's fee alone (that it may not be filled is not in
+    here). ``fee_bps`` and ``side_bps`` are the means of both sides. Each ``..._source`` is ``exchange``, ``estimate``
+    (from candles) or ``default``.
+    """
+
+    entry_side: Side
+    exit_side: Side
+    entry_fee_bps: float
+    exit_fee_bps: float
     half_spread_bps: float
     slippage_bps: float
     funding_bps_per_day: float
     fee_source: str
     spread_source: str
     slippage_source: str
+    funding_source: str
     order_quote: float
 
     @property
+    def entry_bps(self) -> float:
+        """Return what entering costs: the fee, and for a taker half the spread and slippage."""
+        return self.entry_fee_bps + self._crossing(self.entry_side)
+
+    @property
+    def exit_bps(self) -> float:
+        """Return what leaving costs."""
+        return self.exit_fee_bps + self._crossing(self.exit_side)
+
+    @property
     def side_bps(self) -> float:
-        """Return what one side costs: fee, half the spread, slippage."""
-        return self.fee_bps + self.half_spread_bps + self.slippage_bps
+        """Return the mean of what both sides cost."""
+        return self.round_trip_bps / 2
 
     @property
     def round_trip_bps(self) -> float:
         """Return what entering and leaving costs, without funding."""
-        return 2 * self.side_bps
+        return self.entry_bps + self.exit_bps
+
+    def _crossing(self, side: Side) -> float:
+        return self.half_spread_bps + self.slippage_bps if side == "taker" else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "side_bps": self.side_bps, "round_trip_bps": self.round_trip_bps}
+        return {
+            **asdict(self),
+            "fee_bps": (self.entry_fee_bps + self.exit_fee_bps) / 2,
+            "entry_bps": self.entry_bps,
+            "exit_bps": self.exit_bps,
+            "side_bps": self.side_bps,
+            "round_trip_bps": self.round_trip_bps,
+        }
 
 
 def estimate_costs(
     *,
     taker_fee_bps: float,
+    maker_fee_bps: float,
     fee_source: str,
     spread_bps: float,
     spread_source: str,
@@ -53,8 +91,10 @@ def estimate_costs(
     daily_volatility: float,
     order_quote: float,
     perpetual: bool = False,
+    entry: Side = "taker",
+    exit: Side = "taker",
 ) -> Costs:
-    """Return the costs of a market order of ``order_quote``; a ``perpetual`` also pays funding while it is held.
+    """Return the costs of an order of ``order_quote``; a ``perpetual`` also pays funding while it is held.
 
     Slippage follows the square-root law, ``Y * volatility * sqrt(order / daily volume)`` (Almgren, Thum, Hauptmann and
     Li 2005, "Direct estimation of equity market impact"; Toth et al. 2011, "Anomalous price impact and the critical
@@ -62,13 +102,44 @@ def estimate_costs(
     of an order as large as a day's volume.
     """
     share = min(1.0, order_quote / quote_volume_24h) if quote_volume_24h > 0 else 1.0
+    fees = {"taker": taker_fee_bps, "maker": maker_fee_bps}
     return Costs(
-        fee_bps=taker_fee_bps,
+        entry_side=entry,
+        exit_side=exit,
+        entry_fee_bps=fees[entry],
+        exit_fee_bps=fees[exit],
         half_spread_bps=spread_bps / 2,
         slippage_bps=IMPACT_COEFFICIENT * daily_volatility * 1e4 * math.sqrt(share),
         funding_bps_per_day=FUNDING_BPS_PER_DAY if perpetual else 0.0,
         fee_source=fee_source,
         spread_source=spread_source,
         slippage_source="estimate",
+        funding_source="estimate" if perpetual else "none",
         order_quote=order_quote,
     )
+
+
+def slippage_series(candles: Candles, timeframe: str, order_quote: float) -> np.ndarray:
+    """Return what one side slips at each row's close in basis points, shape (rows,): the law of `estimate_costs`.
+
+    Volume is the quote volume of the last 24 h, volatility that of the last 7 days scaled to a day, both up to the row;
+    at the beginning, those of the rows there are, scaled to a day.
+    """
+    day = max(1, 86_400_000 // timeframe_ms(timeframe))
+    turnover = _trailing_mean(candles.close * candles.volume, day)
+    squares = np.concatenate([[0.0], np.diff(np.log(candles.close)) ** 2])
+    variance = _trailing_mean(squares, 7 * day)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.minimum(1.0, np.where(turnover > 0, order_quote / (turnover * day), 1.0))
+    slippage: np.ndarray = IMPACT_COEFFICIENT * np.sqrt(variance * day) * 1e4 * np.sqrt(share)
+    return slippage
+
+
+def _trailing_mean(values: np.ndarray, rows: int) -> np.ndarray:
+    """Return the mean of the last ``rows`` values, of those there are."""
+    counts = np.minimum(np.arange(1, len(values) + 1), rows)
+    # Each window is summed by itself: what a row pays does not depend on rounding long ago.
+    padded = np.concatenate([np.zeros(rows - 1), values])
+    sums = np.lib.stride_tricks.sliding_window_view(padded, rows).sum(axis=1)
+    mean: np.ndarray = sums / counts
+    return mean

@@ -6,6 +6,7 @@ parquet reader ask for terabytes and abort the process, which no ``except`` catc
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from huracan.errors import DataError
 from huracan.market.candles import COLUMNS, Candles
 from huracan.paths import sha256_of, write_atomically, write_bytes
 
-__all__ = ["digest_file", "read_candles", "write_candles"]
+__all__ = ["digest_file", "parse_candles", "read_candles", "verified_bytes", "write_candles"]
 
 _SCHEMA = pl.Schema({"timestamp": pl.Int64, **dict.fromkeys(COLUMNS[1:], pl.Float64)})
 
@@ -27,17 +28,24 @@ def read_candles(path: Path) -> tuple[Candles, dict[str, str]]:
 
     Raises DataError where it is missing, damaged, or has other columns.
     """
-    _verify(path)
+    return parse_candles(verified_bytes(path), str(path))
+
+
+def parse_candles(content: bytes, name: str) -> tuple[Candles, dict[str, str]]:
+    """Return the candles and words of a file's content, which :func:`verified_bytes` of file ``name`` has returned.
+
+    Raises DataError where it is no such parquet, or has other columns.
+    """
     try:
-        frame = pl.read_parquet(path, use_pyarrow=False)
-        words = pl.read_parquet_metadata(path)
+        frame = pl.read_parquet(io.BytesIO(content), use_pyarrow=False)
+        words = pl.read_parquet_metadata(io.BytesIO(content))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError, ValueError) as error:
-        raise DataError(str(path), f"is no readable parquet file ({type(error).__name__})") from None
+        raise DataError(name, f"is no readable parquet file ({type(error).__name__})") from None
     if frame.schema != _SCHEMA:
-        raise DataError(str(path), f"has columns {_describe(frame.schema)} in place of {_describe(_SCHEMA)}")
-    if any(frame[name].null_count() for name in COLUMNS):
-        raise DataError(str(path), "has empty cells")
-    columns: dict[str, np.ndarray] = {name: frame[name].to_numpy() for name in COLUMNS}
+        raise DataError(name, f"has columns {_describe(frame.schema)} in place of {_describe(_SCHEMA)}")
+    if any(frame[column].null_count() for column in COLUMNS):
+        raise DataError(name, "has empty cells")
+    columns: dict[str, np.ndarray] = {column: frame[column].to_numpy() for column in COLUMNS}
     return Candles.from_columns(columns), {key: value for key, value in words.items() if key.startswith("huracan.")}
 
 
@@ -76,15 +84,17 @@ def _current(path: Path) -> list[str]:
     return [digest] if digest is not None and digest in _digests(path) else []
 
 
-def _verify(path: Path) -> None:
+def verified_bytes(path: Path) -> bytes:
+    """Return what is in a candle file, which is what was written. Raises DataError where it is missing or damaged."""
     try:
-        digest = sha256_of(path)
+        content = path.read_bytes()
     except FileNotFoundError:
         raise DataError(str(path), "is not there") from None
     except OSError as error:
         raise DataError(str(path), f"cannot be read: {error.strerror}") from None
-    if digest not in _digests(path):
+    if hashlib.sha256(content).hexdigest() not in _digests(path):
         raise DataError(str(path), f"does not fit {digest_file(path).name}: it was changed or damaged")
+    return content
 
 
 def _describe(schema: pl.Schema) -> str:

@@ -1,0 +1,60 @@
+"""One fit: rows of a dataset, handed to a trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from huracan.types import FittedModel, Trainer, TrainingData, Watch, WatchedFit
+from huracan_training.dataset import Dataset
+from huracan_training.errors import CoinSkippedError
+
+__all__ = ["Fitter", "log_loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitter:
+    """A trainer with what stays the same from fit to fit."""
+
+    trainer: Trainer
+    seed: int
+    device: str = "cpu"
+
+    def fit(self, data: Dataset, rows: np.ndarray, parameters: Mapping[str, Any]) -> FittedModel:
+        """Fit on the given rows. Raises CoinSkippedError where they hold one class only."""
+        return self.trainer.fit(self._rows(data, rows), parameters, self.seed)
+
+    def fit_watched(
+        self, data: Dataset, rows: np.ndarray, validate: np.ndarray, parameters: Mapping[str, Any], watch: Watch
+    ) -> WatchedFit | None:
+        """Fit with an eye on the rows ``validate``; None where ``watch`` gave up."""
+        given = self._rows(data, rows)
+        seen = TrainingData(data.x[validate], data.y[validate], data.names, _weight(data, validate), self.device)
+        if self.trainer.fit_watched is not None:
+            return self.trainer.fit_watched(given, seen, parameters, self.seed, watch)
+        model = self.trainer.fit(given, parameters, self.seed)
+        scores = np.asarray(model.predict(seen.x), dtype=np.float64)
+        return WatchedFit(model, parameters, scores, log_loss(seen.y, scores, seen.weight))
+
+    def _rows(self, data: Dataset, rows: np.ndarray) -> TrainingData:
+        y = data.y[rows]
+        if y.min() == y.max():
+            outcome = "pays" if y.max() else "pays not"
+            raise CoinSkippedError(f"every trade of {len(rows)} training rows {outcome} its costs: nothing to learn")
+        return TrainingData(data.x[rows], y, data.names, _weight(data, rows), self.device)
+
+
+def _weight(data: Dataset, rows: np.ndarray) -> np.ndarray | None:
+    """Weights of mean 1; None where all are zero, which says nothing."""
+    weight = data.weight[rows]
+    mean = float(weight.mean())
+    return weight / mean if mean > 0 else None
+
+
+def log_loss(y: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Return the weighted mean negative log likelihood, probabilities clipped to 1e-6 from 0 and 1."""
+    p = np.clip(probability, 1e-6, 1 - 1e-6)
+    return float(-np.average(y * np.log(p) + (1 - y) * np.log1p(-p), weights=weight))

@@ -1,0 +1,35 @@
+"""What this machine decides: which trainer and device ``auto`` means, how many workers, and where they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from huracan.context import Context
+from huracan.errors import UsageError
+from huracan_training.cores import usable_cores, worker_count
+from huracan_training.pool import Limits, Pool, WorkerPool
+from huracan_training.settings import TrainingSettings
+
+__all__ = ["open_pool", "settled"]
+
+
+def settled(context: Context) -> TrainingSettings:
+    """Return the settings with trainer and device decided. Raises UsageError where no plugin offers the trainer."""
+    settings = context.settings.section(TrainingSettings)
+    trainer = "lightgbm" if settings.trainer == "auto" else settings.trainer
+    if trainer not in (offered := context.plugins.trainers()):
+        known = ", ".join(sorted(offered)) or "none"
+        raise UsageError(f"training.trainer: no enabled plugin offers {trainer!r}; offered are: {known}")
+    return settings.model_copy(update={"trainer": trainer, "device": "cpu"})
+
+
+def open_pool(settings: TrainingSettings, greeting: Mapping[str, Any], tasks: int) -> Pool:
+    """Return the workers of the night, not started yet."""
+    workers = worker_count(
+        settings.workers, settings.max_workers, tasks, usable_cores(), one=settings.mode == "sequential"
+    )
+    limits = Limits(
+        settings.minutes_per_coin * 60, settings.minutes_per_step * 60, settings.retries, settings.retry_delay
+    )
+    return WorkerPool("huracan_training.worker", greeting, workers, limits)
