@@ -3,7 +3,7 @@
 ====================  ==========================================================  ==============
 file                  what it holds                                               same bytes
 ====================  ==========================================================  ==============
-costs.json            fee, spread, slippage, funding and where they come from
+costs.json            fee, spread, slippage, funding and where they come from      yes
 features.json         the recipe: feature sets, columns, label, hash              yes
 features.parquet      every row: timestamp, features, label
 split_indices.json    rows of each fold
@@ -11,7 +11,7 @@ training_log.json     steps with durations, trials, thresholds of each fold
 model.bin             the trainer's own text                                      yes
 inputs.json           columns that the model reads, and the arrays of the encoder  yes
 metrics.json          out-of-sample measures after costs                          yes
-config.json           data hash, recipe hash, seed, settings, versions
+config.json           data hash, recipe hash, seed, settings, versions              yes
 metadata.json         who it is, how good it is, what the gates said
 sha256.txt            checksums; written last, so that it says: complete
 ====================  ==========================================================  ==============
@@ -58,6 +58,12 @@ ARTEFACTS = (
     "config.json", "costs.json", "features.json", "features.parquet", "inputs.json", "metadata.json", "metrics.json",
     "model.bin", "split_indices.json", "training_log.json",
 )  # fmt: skip
+
+SCHEDULING = (
+    "address", "batch", "executor", "max_workers", "minutes_per_coin", "minutes_per_step", "mode", "retries",
+    "retry_delay", "symbols", "workers",
+)  # fmt: skip
+"""Settings that say how the night is worked off. Models do not depend on them, and their bytes must not."""
 
 LIBRARIES = ("huracan-engine", "lightgbm", "xgboost", "xgboost-cpu", "optuna", "numpy", "polars", "TA-Lib")
 
@@ -153,7 +159,7 @@ def write_config(
         "trainer": learned["trainer"],
         "parameters": learned["parameters"],
         "threshold": learned["threshold"],
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude=set(SCHEDULING)),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
     }
     files.write("config.json", canonical_json(config))

@@ -41,6 +41,10 @@ class Files(Protocol):
         """Delete a folder of the model folder, with what is in it."""
         ...
 
+    def begin(self, keep: str) -> None:
+        """Delete what a killed attempt left in the model folder, all but the folder ``keep``."""
+        ...
+
 
 class LocalFiles:
     """Files of this machine; those that are written lie in ``folder``."""
@@ -67,6 +71,13 @@ class LocalFiles:
     def drop(self, folder: str) -> None:
         shutil.rmtree(self._folder / folder, ignore_errors=True)
 
+    def begin(self, keep: str) -> None:
+        for path in [each for each in self._folder.glob("*") if each.name != keep]:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
 
 class CarriedFiles:
     """Bytes by path that came with the task; ``written`` are those that go back, by name."""
@@ -92,4 +103,8 @@ class CarriedFiles:
 
     def drop(self, folder: str) -> None:
         for name in [each for each in self.written if each.startswith(f"{folder}/")]:
+            del self.written[name]
+
+    def begin(self, keep: str) -> None:
+        for name in [each for each in self.written if not each.startswith(f"{keep}/")]:
             del self.written[name]

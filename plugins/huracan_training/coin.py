@@ -25,7 +25,7 @@ from huracan_training.evaluate import Rules, evaluate_folds, final_model
 from huracan_training.fitting import Fitter
 from huracan_training.measure import Tried, measure
 from huracan_training.pricing import prices_of
-from huracan_training.search import Found, SearchRules, search
+from huracan_training.search import SEARCH_FOLDER, Found, SearchRules, search
 from huracan_training.settings import TrainingSettings
 from huracan_training.splits import Fold, inner_split, walk_forward
 
@@ -114,6 +114,7 @@ def train_coin(
     if settings.trainer not in trainers:
         raise PluginError(f"training.trainer: no enabled plugin offers {settings.trainer!r}")
     clock = _Stopwatch(tell)
+    files.begin(keep=SEARCH_FOLDER)
     artefacts.write_costs(files, task.costs)
 
     read = _read(task, files)

@@ -1,4 +1,4 @@
-"""The five gates, and asking all gates so that one that breaks says no."""
+"""The quality gates, and asking all gates so that one that breaks says no."""
 
 from __future__ import annotations
 
@@ -23,7 +23,25 @@ def quality_gates() -> list[Gate]:
         _above("net_pnl", "profit after costs", lambda s: s.gates.net_pnl, lambda v: f"{v:+.1%}"),
         _below("max_drawdown", "largest fall from a peak", lambda s: s.gates.max_drawdown, lambda v: f"{v:.1%}"),
         _above("samples", "trades on unseen rows", lambda s: float(s.gates.samples), lambda v: f"{v:.0f}"),
+        Gate("deflated_sharpe", _not_luck),
     ]
+
+
+def _not_luck(context: Context, metrics: Mapping[str, Any]) -> Verdict:
+    """Is the Sharpe ratio more than the best of so many tries would show by chance? Passed where it is switched off."""
+    limit = context.settings.section(TrainingSettings).gates.deflated_sharpe
+    value, trials = metrics.get("deflated_sharpe"), metrics.get("effective_trials")
+    if limit is None:
+        return Verdict("deflated_sharpe", value, None, True, "luck is not asked for (training.gates.deflated_sharpe)")
+    if value is None or trials is None:
+        return Verdict("deflated_sharpe", None, limit, False, "luck cannot be told from skill: too few trades")
+    passed = value > limit
+    word = "is" if passed else "is not"
+    sentence = (
+        f"the probability {value:.1%} that its Sharpe ratio is more than the luck of the best of {trials:.0f} "
+        f"independent tries {word} above {limit:.0%}"
+    )
+    return Verdict("deflated_sharpe", float(value), limit, passed, sentence)
 
 
 def judge_all(context: Context, gates: Mapping[str, Gate], metrics: Mapping[str, Any]) -> list[Verdict]:

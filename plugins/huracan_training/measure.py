@@ -61,6 +61,7 @@ def measure(data: Dataset, results: Sequence[FoldResult], timeframe: str, tried:
     returns = np.concatenate([each.result.returns for each in results])
     trades = np.concatenate([each.result.trades for each in results])
     gross = np.concatenate([each.result.gross for each in results])
+    stakes = np.concatenate([each.result.stakes for each in results])
     held = np.concatenate([each.result.held for each in results])
     rows = np.concatenate([np.arange(each.fold.start, each.fold.stop) for each in results])
     scores = np.concatenate([each.scores for each in results])
@@ -72,12 +73,13 @@ def measure(data: Dataset, results: Sequence[FoldResult], timeframe: str, tried:
         "calmar": calmar(returns, year),
         "hit_rate": hit_rate(trades),
         "net_pnl": net_pnl(returns),
-        "gross_pnl": net_pnl(gross),
+        "gross_pnl": net_pnl(stakes * gross),
         "max_drawdown": max_drawdown(returns),
         "samples": len(trades),
         "test_rows": len(returns),
         "exposure": float(held.mean()),
-        "turnover": 2 * len(trades) / (len(returns) / year),
+        "turnover": 2 * float(stakes.sum()) / (len(returns) / year),
+        "mean_stake": float(stakes.mean()) if len(stakes) else None,
         "cost_share": _ratio(float((gross - trades).sum()), float(np.abs(gross).sum())),
         "profit_factor": profit_factor(trades),
         "mean_trade_net_bps": float(trades.mean() * 1e4) if len(trades) else None,

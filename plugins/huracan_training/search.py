@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import Trial as OptunaTrial
 
-__all__ = ["Found", "SearchRules", "Trial", "mean_correlation", "search"]
+__all__ = ["SEARCH_FOLDER", "Found", "SearchRules", "Trial", "mean_correlation", "search"]
 
-FOLDER = "search"
+SEARCH_FOLDER = "search"
 """Below the model folder while the search goes on: one file per finished trial, gone when it ends."""
 
 FIRST_PRUNED, WARMUP_ROUNDS = 3, 20
@@ -94,7 +94,7 @@ def search(
         study.add(trial)
         trials.append(trial)
         tell(f"trial {number + 1}")
-    files.drop(FOLDER)
+    files.drop(SEARCH_FOLDER)
     best = min((each for each in trials if each.loss is not None), key=lambda each: (each.loss, each.number))
     scores = np.full(stop - start, -np.inf)
     scores[validate - start] = best.scores
@@ -204,7 +204,7 @@ class _Kept:
         return Trial(**{**told, "watched": {int(step): loss for step, loss in told["watched"].items()}})
 
     def _name(self, number: int) -> str:
-        return f"{FOLDER}/trial-{number:04d}.json"
+        return f"{SEARCH_FOLDER}/trial-{number:04d}.json"
 
 
 def mean_correlation(trials: Sequence[Trial]) -> float:

@@ -73,7 +73,7 @@ def _features(context: Context) -> None:
 def _trainers(context: Context) -> None:
     trainer = context.plugins.trainers()["stranger-share"]
     data = TrainingData(np.zeros((4, 1)), np.array([0, 1, 1, 1]), ("x",))
-    model = trainer.fit(data, trainer.candidates[0], 1)
+    model = trainer.fit(data, trainer.defaults, 1)
     assert model.predict(data.x).tolist() == [0.75] * 4
     assert trainer.load(model.dumps()).predict(data.x).tolist() == [0.75] * 4
 

@@ -170,7 +170,7 @@ def max_drawdown(returns: np.ndarray) -> float:
     The wealth of 1 before the first bar counts as a high.
     """
     wealth = _log_wealth(returns)
-    return float(-np.expm1(np.min(wealth - np.maximum.accumulate(wealth))))
+    return abs(float(np.expm1(np.min(wealth - np.maximum.accumulate(wealth)))))
 
 
 def hit_rate(trades: np.ndarray) -> float | None:

@@ -70,7 +70,7 @@ def huracan_features() -> list[FeatureSet]:
 def huracan_trainers() -> list[Trainer]:
     from huracan_stranger.parts import fit_share, load_share
 
-    return [Trainer("stranger-share", candidates=({},), fit=fit_share, load=load_share)]
+    return [Trainer("stranger-share", defaults={}, space={}, fit=fit_share, load=load_share)]
 
 
 @hookimpl

@@ -20,6 +20,9 @@ from huracan.market.candles import Candles
 from huracan.market.files import write_candles
 from huracan.paths import Paths, write_json
 from huracan.types import FeatureInput, FeatureSet
+from huracan_training.dataset import Dataset, build_dataset
+from huracan_training.outcomes import Prices
+from huracan_training.settings import LabelSettings
 
 HOUR = 3_600_000
 START = 1_700_006_400_000 // HOUR * HOUR
@@ -81,6 +84,28 @@ def hinted(hint: np.ndarray, seed: int) -> FeatureSet:
     return FeatureSet("hinted", 1, ("hint", "noise_0", "noise_1", "noise_2", "noise_3"), 20, compute)
 
 
+@pytest.fixture(scope="session")
+def make_prices() -> Callable[..., Prices]:
+    """Prices of candles with the same costs in every row: ``enter`` and ``leave`` as fractions."""
+
+    def make(candles: Candles, enter: float, leave: float) -> Prices:
+        rows = len(candles)
+        return Prices.of(candles, np.full(rows, enter), np.full(rows, leave), np.ones(rows))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_dataset(make_prices: Callable[..., Prices]) -> Callable[..., Dataset]:
+    """The rows of a coin that pays ``side`` for each side of a trade."""
+
+    def make(candles: Candles, sets: FeatureSet, horizon: int, side: float = 0.0015) -> Dataset:
+        prices = make_prices(candles, side, side)
+        return build_dataset(candles, "1h", {}, [sets], prices, horizon, LabelSettings(), 0.01)
+
+    return make
+
+
 @dataclass(frozen=True)
 class Coins:
     """A workspace as the jobs before left it, and the plugins of a night: ours, and features made by hand."""
@@ -94,7 +119,8 @@ class Coins:
 
 PLUGINS = ("training", "training-test-kit")
 SMALL: dict[str, Any] = {
-    "folds": 2, "search_candidates": 2, "min_train_rows": 200, "retry_delay": 0.01, "workers": 1, "order_quote": 1.0,
+    "folds": 2, "search": {"trials": 2}, "min_train_rows": 200, "retry_delay": 0.01, "workers": 1,
+    "order": {"quote": 1.0}, "test_share": 0.6, "parameters": {"rows_per_leaf": 40},
 }  # fmt: skip
 ROWS = 1800
 

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from huracan import hookimpl
-from huracan.types import FeatureInput, FeatureSet, FittedModel, Trainer, TrainingData
+from huracan.types import FeatureInput, FeatureSet, FittedModel, FloatRange, Trainer, TrainingData
 
-CANDIDATES: tuple[Mapping[str, Any], ...] = ({"scale": 1.0}, {"scale": 2.0})
+DEFAULTS: Mapping[str, Any] = {"scale": 1.0}
+SPACE = {"scale": FloatRange(0.5, 2.0)}
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,6 @@ def huracan_trainers() -> Sequence[Trainer]:
         "slow": _misbehaving(_slow, always),
     }
     return [
-        Trainer(name, CANDIDATES, fit, lambda content: Following(float(content.split()[1])))
+        Trainer(name, DEFAULTS, SPACE, fit, lambda content: Following(float(content.split()[1])))
         for name, fit in fits.items()
     ]

@@ -8,27 +8,37 @@ import pytest
 
 from huracan.market.candles import Candles
 from huracan.types import FeatureSet
-from huracan_training.backtest import TradeCosts
+from huracan_training.backtest import STAY_OUT
 from huracan_training.boosting import lightgbm_trainer
-from huracan_training.dataset import Dataset, build_dataset
+from huracan_training.carried import CarriedFiles
+from huracan_training.dataset import Dataset
+from huracan_training.encoding import View
 from huracan_training.errors import CoinSkippedError
-from huracan_training.evaluate import FoldResult, evaluate_folds, final_model
-from huracan_training.search import Choice, SearchRules, median_choice
-from huracan_training.splits import walk_forward
+from huracan_training.evaluate import FoldResult, Rules, evaluate_folds, final_model
+from huracan_training.fitting import Fitter
+from huracan_training.search import Found, SearchRules, search
+from huracan_training.splits import Fold, walk_forward
+from huracan_training.thresholds import Segment, choose_threshold
 
-RULES = SearchRules(
-    horizon=8, inner_share=0.25, candidates=2, trade_share=0.02, seed=7, costs=TradeCosts(0.0015, 0.0015)
-)
-ROWS = 2000
+Edge = tuple[Candles, FeatureSet]
+Make = Callable[..., Dataset]
+ROWS, HORIZON, HOUR = 2000, 8, 3_600_000
+FITTER = Fitter(lightgbm_trainer(), 7)
+SEARCH = SearchRules(2, 0.0, 0.25, HORIZON, {"rows_per_leaf": 40})
 
 
-def dataset(candles: Candles, sets: FeatureSet) -> Dataset:
-    return build_dataset(candles, "1h", {}, [sets], RULES.horizon, RULES.costs.round_trip)
+def folds_of(data: Dataset) -> list[Fold]:
+    return walk_forward(len(data), folds=3, test_share=0.5, horizon=HORIZON, embargo=8, min_train=300)
 
 
-def evaluated(data: Dataset, rules: SearchRules = RULES) -> list[FoldResult]:
-    folds = walk_forward(len(data), folds=3, test_share=0.5, horizon=rules.horizon, embargo=8, min_train=300)
-    return evaluate_folds(data, folds, lightgbm_trainer(), rules, lambda text: None)
+def found_on(data: Dataset) -> Found:
+    return search(data, folds_of(data)[0].train, FITTER, SEARCH, CarriedFiles({}), lambda text: None)
+
+
+def evaluated(data: Dataset) -> list[FoldResult]:
+    found = found_on(data)
+    rules = Rules(found.parameters, HORIZON, 0.02)
+    return evaluate_folds(View(data, None, HOUR), folds_of(data), FITTER, rules, found.validated, lambda text: None)
 
 
 def trades(results: list[FoldResult]) -> np.ndarray:
@@ -36,35 +46,46 @@ def trades(results: list[FoldResult]) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def edge(planted: Callable[[int, int], tuple[Candles, FeatureSet]]) -> tuple[Candles, FeatureSet]:
+def edge(planted: Callable[[int, int], Edge]) -> Edge:
     return planted(ROWS, 5)
 
 
-def test_a_planted_edge_is_learned_and_pays_after_costs(edge: tuple[Candles, FeatureSet]) -> None:
-    results = evaluated(dataset(*edge))
+def test_a_planted_edge_is_learned_and_pays_after_costs(edge: Edge, make_dataset: Make) -> None:
+    data = make_dataset(*edge, HORIZON)
+    results = evaluated(data)
     earned = trades(results)
-    assert len(earned) > 30
+    assert len(earned) > 20
     assert earned.mean() > 0.005
     assert (earned > 0).mean() > 0.55
-    model, _, _ = final_model(dataset(*edge), results, lightgbm_trainer(), RULES)
-    importance = model.importance()
+    found = found_on(data)
+    final = final_model(data, results, FITTER, Rules(found.parameters, HORIZON, 0.02), found.validated)
+    importance = final.model.importance()
     assert max(importance, key=lambda name: importance[name]) == "hint"
+    assert 0.0 < final.threshold.value < 1.0
 
 
-def test_noise_loses_its_costs(make_walk: Callable[..., Candles], noise_set: Callable[[int, int], FeatureSet]) -> None:
-    """Over several coins, so that no single lucky one decides: on average a trade of noise costs what trading costs."""
-    earned = [trades(evaluated(dataset(make_walk(ROWS, seed), noise_set(ROWS, seed)))) for seed in range(6)]
-    assert np.concatenate(earned).mean() < 0.001
-    sums = np.array([np.log1p(each).sum() for each in earned])
+def test_noise_earns_nothing(
+    make_walk: Callable[..., Candles], noise_set: Callable[[int, int], FeatureSet], make_dataset: Make
+) -> None:
+    """Over several coins, so that no single lucky one decides: folds of noise stay out, or lose what trading costs."""
+    results = [evaluated(make_dataset(make_walk(ROWS, seed), noise_set(ROWS, seed), HORIZON)) for seed in range(6)]
+    sums = np.array([np.log1p(trades(each)).sum() for each in results])
+    assert sums.mean() < 0.02
     assert (sums <= 0).sum() >= 4
+
+
+def test_a_fold_stays_out_where_nothing_before_it_would_have_paid(edge: Edge, make_dataset: Make) -> None:
+    data = make_dataset(*edge, HORIZON, 0.2)
+    dear = Segment(100, 900, np.random.default_rng(1).random(800))
+    assert choose_threshold(data, [dear], HORIZON, 0.02).value == STAY_OUT
 
 
 @pytest.mark.parametrize("fold", [0, 1])
 def test_what_comes_after_a_fold_changes_nothing_before_it(
-    edge: tuple[Candles, FeatureSet], make_walk: Callable[..., Candles], fold: int
+    edge: Edge, make_walk: Callable[..., Candles], make_dataset: Make, fold: int
 ) -> None:
     candles, sets = edge
-    before = evaluated(dataset(candles, sets))
+    before = evaluated(make_dataset(candles, sets, HORIZON))
     stop = before[fold].fold.stop + sets.warmup
     other = make_walk(ROWS, 99)
     changed = Candles.concatenate([candles.take(slice(0, stop)), other.take(slice(stop, None))])
@@ -74,33 +95,22 @@ def test_what_comes_after_a_fold_changes_nothing_before_it(
             name: np.where(np.arange(ROWS) < stop, column, -column * 3) for name, column in sets.compute(given).items()
         },
     )
-    after = evaluated(dataset(changed, poisoned))
+    after = evaluated(make_dataset(changed, poisoned, HORIZON))
     for earlier, later in zip(before[: fold + 1], after[: fold + 1], strict=True):
-        assert earlier.choice == later.choice
+        assert earlier.threshold == later.threshold
         np.testing.assert_array_equal(earlier.scores, later.scores)
         np.testing.assert_array_equal(earlier.result.returns, later.result.returns)
     assert not np.array_equal(before[-1].scores, after[-1].scores), "the poison is real"
 
 
-def test_the_tested_fold_has_no_say_in_its_own_parameters_and_threshold(edge: tuple[Candles, FeatureSet]) -> None:
-    candles, sets = edge
-    data = dataset(candles, sets)
-    results = evaluated(data)
-    first = results[0].fold
+def test_the_tested_folds_have_no_say_in_parameters_and_first_threshold(edge: Edge, make_dataset: Make) -> None:
+    data = make_dataset(*edge, HORIZON)
+    first = folds_of(data)[0]
     flipped = replace(data, y=np.where(np.arange(len(data)) >= first.start, 1 - data.y, data.y))
-    assert evaluated(flipped)[0].choice == results[0].choice
+    assert found_on(flipped).parameters == found_on(data).parameters
+    assert evaluated(flipped)[0].threshold == evaluated(data)[0].threshold
 
 
-def test_one_class_only_is_a_reason_to_skip(edge: tuple[Candles, FeatureSet]) -> None:
-    candles, sets = edge
-    data = build_dataset(candles, "1h", {}, [sets], RULES.horizon, 50.0)
+def test_one_class_only_is_a_reason_to_skip(edge: Edge, make_dataset: Make) -> None:
     with pytest.raises(CoinSkippedError, match="pays not its costs"):
-        evaluated(data)
-
-
-def test_the_final_model_takes_what_most_folds_chose() -> None:
-    def choice(candidate: int, threshold: float) -> Choice:
-        return Choice(candidate, threshold, (), 0, 0, 0.0)
-
-    assert median_choice([choice(1, 0.5), choice(0, 0.7), choice(1, 0.6)]) == (1, 0.6)
-    assert median_choice([choice(1, 0.5), choice(0, 0.7)]) == (0, 0.6), "on a draw the latest"
+        evaluated(make_dataset(*edge, HORIZON, 0.9))

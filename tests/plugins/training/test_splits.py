@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huracan_training.dataset import forward_returns
 from huracan_training.errors import TooFewRowsError
+from huracan_training.outcomes import forward_returns
 from huracan_training.splits import Fold, inner_split, walk_forward
 
 RULES = st.fixed_dictionaries(
@@ -88,3 +88,16 @@ def test_the_split_inside_a_fold_is_purged_alike(length: int, share: float, hori
 def test_a_history_that_is_too_short_says_so() -> None:
     with pytest.raises(TooFewRowsError, match="400 rows are too few for 5 folds"):
         walk_forward(400, folds=5, test_share=0.6, horizon=8, embargo=8, min_train=340)
+
+
+@given(rows=st.integers(600, 4000), rules=RULES, train_bars=st.integers(50, 500))
+def test_a_rolling_window_holds_the_latest_rows_of_the_expanding_one(
+    rows: int, rules: dict[str, float], train_bars: int
+) -> None:
+    expanding = split_or_none(rows, rules)
+    rolling = split_or_none(rows, {**rules, "train_bars": train_bars})
+    assert len(rolling) == len(expanding)
+    for wide, narrow in zip(expanding, rolling, strict=True):
+        assert (narrow.start, narrow.stop) == (wide.start, wide.stop)
+        assert len(narrow.train) == min(train_bars, len(wide.train))
+        np.testing.assert_array_equal(narrow.train, wide.train[-train_bars:])
