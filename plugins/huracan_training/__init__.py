@@ -62,5 +62,6 @@ def huracan_exports() -> Sequence[Export]:
 @hookimpl
 def huracan_commands() -> Sequence[Command]:
     return [
-        Command("results", "show how the coins of a night did and which models may trade", "huracan_training.results")
+        Command("results", "show how the coins of a night did and which models may trade", "huracan_training.results"),
+        Command("check-leaks", "change the future and say what moves in the past", "huracan_training.check_leaks"),
     ]

@@ -55,10 +55,10 @@ def moments(closed: np.ndarray, x: np.ndarray, cutoffs: Sequence[int]) -> np.nda
     ``closed`` is when each row's bar closed (ms). The three matrices hold, for every pair of features, the sums over
     rows where both are known of: their product, the first of them, and 1.
     """
-    before = x[closed <= cutoffs[0]]
-    with np.errstate(all="ignore"):
-        shift = np.nan_to_num(before.mean(axis=0, where=np.isfinite(before))) if len(before) else np.zeros(x.shape[1])
     known = np.isfinite(x)
+    # Sums around the coin's own early mean: those of a price of 30,000 would leave no digits for its variance.
+    early = closed <= cutoffs[0]
+    shift = np.where(known[early], x[early], 0.0).sum(axis=0) / np.maximum(known[early].sum(axis=0), 1)
     values, marks = np.where(known, x - shift, 0.0), known.astype(np.float64)
     result = np.zeros((len(cutoffs), 3, x.shape[1], x.shape[1]))
     start = 0
