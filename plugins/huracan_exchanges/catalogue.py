@@ -46,7 +46,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Coin:
-    """What a coin is made with: ``noise`` is its own hourly volatility, ``turnover`` quote currency a day."""
+    """What a coin is made with: ``noise`` is its own hourly volatility, ``turnover`` quote currency a day.
+
+    ``memory`` is how strongly its returns go on (above 0) or turn back, see :mod:`huracan_exchanges.planted`.
+    """
 
     base: str
     price: float
@@ -56,6 +59,7 @@ class Coin:
     spread_bps: float
     taker_fee_bps: float = 10.0
     edge: Edge | None = None
+    memory: float = 0.0
     sort: Sort = Sort.COIN
     listed: date | None = None
     delisted: date | None = None

@@ -38,9 +38,17 @@ class FilesSettings(Section):
 class SimulatedSettings(Section):
     """A made-up market of about 30 coins, the same for everybody who uses the same seed."""
 
-    candle_source: ClassVar[tuple[str, ...]] = ("seed", "start")
+    candle_source: ClassVar[tuple[str, ...]] = ("seed", "start", "edge", "edge_sharpe")
 
     name: Literal["simulated"] = Field("simulated", description="A simulated exchange: no account, no network.")
     seed: int = Field(7, ge=0, le=2**32 - 1, description="Another seed gives another history of the same coins.")
-    coins: int = Field(30, ge=2, le=200, description="How many markets there are; 25 and up include every odd one.")
+    coins: int = Field(30, ge=2, le=1000, description="How many markets there are; 25 and up include every odd one.")
+    edge: Literal["demo", "none", "memory"] = Field(
+        "demo",
+        description="demo: strong edges in seven coins; none: nothing can be foretold in any coin; memory: every "
+        "ordinary coin but BTC goes on or turns back just enough for edge_sharpe.",
+    )
+    edge_sharpe: float = Field(
+        3.0, ge=1, le=5, description="Edge memory: the yearly Sharpe ratio that a plain rule earns after costs."
+    )
     start: date = Field(date(2022, 1, 1), description="First day of its history, UTC.")

@@ -24,6 +24,7 @@ drift and smaller jumps gave them nothing after costs. In the other coins all of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from huracan.clock import milliseconds
@@ -32,10 +33,20 @@ from huracan.market.candles import TIMEFRAMES, Candles
 from huracan.types import Market, Ticker
 from huracan_exchanges.bars import Bars, instant, last_days, pages, resample
 from huracan_exchanges.catalogue import Coin, Sort, edge_of, permanent_coins, rotating_coins
+from huracan_exchanges.planted import memory_of
 from huracan_exchanges.settings import SimulatedSettings
-from huracan_exchanges.world import HOUR_MS, World
+from huracan_exchanges.world import HOUR_MS, World, typical_volatility
 
 __all__ = ["SimulatedExchange", "edge_of"]
+
+
+def _with_edge(coin: Coin, settings: SimulatedSettings) -> Coin:
+    """Return the coin with the edge that the settings ask for."""
+    if settings.edge == "demo":
+        return coin
+    remembers = settings.edge == "memory" and coin.sort is Sort.COIN
+    memory = memory_of(coin, settings.edge_sharpe, typical_volatility(coin)) if remembers else 0.0
+    return replace(coin, edge=None, memory=memory)
 
 
 class SimulatedExchange:
@@ -45,7 +56,8 @@ class SimulatedExchange:
         self._now = now
         self._world = World(settings.seed, settings.start, milliseconds(now))
         known = (*permanent_coins(settings.coins), *rotating_coins(settings.coins, now.date()))
-        self._coins = {coin.symbol: coin for coin in sorted(known, key=lambda coin: coin.symbol)}
+        made = (_with_edge(coin, settings) for coin in known)
+        self._coins = {coin.symbol: coin for coin in sorted(made, key=lambda coin: coin.symbol)}
         self._bars: dict[str, Bars] = {}
 
     def markets(self) -> Sequence[Market]:

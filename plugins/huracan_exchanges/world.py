@@ -21,6 +21,7 @@ martingales, and their logarithms sink by half their variance.
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
@@ -30,8 +31,9 @@ import numpy.typing as npt
 from huracan.clock import milliseconds
 from huracan.market.candles import Candles
 from huracan_exchanges.catalogue import EVENT_BARS, Coin, Sort
+from huracan_exchanges.planted import remember
 
-__all__ = ["HOUR_MS", "World"]
+__all__ = ["HOUR_MS", "World", "typical_volatility"]
 
 Series = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -55,7 +57,16 @@ EVENT_TURNOVER = 2.4
 """By how much events raise a coin's mean turnover; divided out, so that the catalogue's turnover is the mean."""
 
 
+MARKET_LOUDNESS, OWN_LOUDNESS = 1.0, 1.0
+"""Root mean square, over many years, of the market's loudness, and of what a coin's own noise is multiplied with."""
+
+
 EVENTFUL = (Sort.COIN, Sort.THIN, Sort.REDENOMINATED, Sort.HALTED)
+
+
+def typical_volatility(coin: Coin) -> float:
+    """Return the root mean square of a coin's hourly volatility over many years of regimes, hours and slow changes."""
+    return float(np.hypot(coin.noise * OWN_LOUDNESS, coin.beta * BITCOIN_NOISE * MARKET_LOUDNESS))
 
 
 def _day_ms(day: date) -> int:
@@ -128,6 +139,11 @@ class World:
         returns: Series = noise - np.where(begins, falls, 0.0) + hazard[before] * expected
         return returns
 
+    def unremembered(self, coin: Coin) -> tuple[Series, Series]:
+        """Return the hourly returns of a coin without any memory or edge, and their volatility."""
+        returns, loud, _ = self._coin_returns(replace(coin, edge=None, memory=0.0))
+        return returns, loud
+
     def _slow(self, name: str, memory: float, size: float) -> Series:
         """Return a positive factor per hour, constant within a day: exp of an AR(1) with that standard deviation."""
         days = self.hours // 24 + 1
@@ -175,6 +191,8 @@ class World:
             return returns, loud, np.zeros(self.hours)
         at, sign, size = self._events(coin.base)
         returns[at] += sign * size * own[at]
+        if coin.memory:
+            returns = remember(returns, loud, coin.memory)
         fade = np.zeros(self.hours)
         drift = np.zeros(self.hours)
         for after in range(EVENT_BARS + 1):

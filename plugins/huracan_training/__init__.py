@@ -1,4 +1,4 @@
-"""Trains, judges and ranks one model per coin: jobs ``train`` and ``roster``, the trainer ``lightgbm``, five gates."""
+"""Trains, judges and ranks one model per coin: jobs ``train`` and ``roster``, three trainers, six gates."""
 
 from collections.abc import Sequence
 
@@ -38,8 +38,10 @@ def huracan_jobs() -> Sequence[Job]:
 @hookimpl
 def huracan_trainers() -> Sequence[Trainer]:
     from huracan_training.boosting import lightgbm_trainer
+    from huracan_training.logistic import logistic_trainer
+    from huracan_training.xgboosting import xgboost_trainer
 
-    return [lightgbm_trainer()]
+    return [lightgbm_trainer(), xgboost_trainer(), logistic_trainer()]
 
 
 @hookimpl
@@ -64,4 +66,5 @@ def huracan_commands() -> Sequence[Command]:
     return [
         Command("results", "show how the coins of a night did and which models may trade", "huracan_training.results"),
         Command("check-leaks", "change the future and say what moves in the past", "huracan_training.check_leaks"),
+        Command("bench", "measure Huracan itself: how honest it is", "huracan_training.bench"),
     ]

@@ -8,6 +8,8 @@ from typing import Any
 from huracan.context import Context
 from huracan.errors import UsageError
 from huracan_training.cores import usable_cores, worker_count
+from huracan_training.devices import has_gpu, usable_device
+from huracan_training.memory import GIB, LITE_BELOW, available_memory
 from huracan_training.pool import Limits, Pool, WorkerPool
 from huracan_training.settings import TrainingSettings
 
@@ -17,11 +19,17 @@ __all__ = ["open_pool", "settled"]
 def settled(context: Context) -> TrainingSettings:
     """Return the settings with trainer and device decided. Raises UsageError where no plugin offers the trainer."""
     settings = context.settings.section(TrainingSettings)
-    trainer = "lightgbm" if settings.trainer == "auto" else settings.trainer
+    trainer = settings.trainer
+    if trainer == "auto":
+        free = available_memory()
+        trainer = "logistic" if free < LITE_BELOW else "lightgbm"
+        if trainer == "logistic":
+            context.log.warning("%.1f GiB of memory are free: the small trainer logistic is used", free / GIB)
     if trainer not in (offered := context.plugins.trainers()):
         known = ", ".join(sorted(offered)) or "none"
         raise UsageError(f"training.trainer: no enabled plugin offers {trainer!r}; offered are: {known}")
-    return settings.model_copy(update={"trainer": trainer, "device": "cpu"})
+    device = usable_device(settings.device, trainer, gpu=has_gpu())
+    return settings.model_copy(update={"trainer": trainer, "device": device})
 
 
 def open_pool(settings: TrainingSettings, greeting: Mapping[str, Any], tasks: int) -> Pool:

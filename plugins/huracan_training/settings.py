@@ -68,7 +68,7 @@ class OrderSettings(Section):
     )
     exit: Literal["taker", "maker"] = Field("taker", description="Fee side of exits.")
     risk: float = Field(
-        0.01,
+        0.0075,
         gt=0,
         le=1,
         description="Share of the equity that a move of one standard deviation against a trade costs: the stake of a "

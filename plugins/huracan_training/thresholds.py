@@ -17,6 +17,13 @@ QUANTILES = np.array([0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.9
 """Shares of scores below a threshold that are tried: from every other row to one in fifty."""
 
 
+NEUTRAL = 0.5
+"""With rows weighted by what they are worth, the probability from which a trade is expected to earn anything."""
+
+LEAST_STRENGTH = 1.0
+"""A threshold must have earned more than one standard error of what its trades brought."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """Rows ``start <= row < stop`` that were scored by a model which had not seen them; unscored ones are -inf."""
@@ -37,20 +44,30 @@ class Threshold:
 
 
 def choose_threshold(data: Dataset, segments: Sequence[Segment], horizon: int, trade_share: float) -> Threshold:
-    """Return the threshold whose trades earned most for their risk after costs, or STAY_OUT where none earned anything.
+    """Return the threshold whose trades earned most for their risk after costs, or STAY_OUT where none is convincing.
 
     What is compared is the t-statistic of the trades' results: the sum alone would favour many trades that earn next to
-    nothing. Thresholds that trade less than ``trade_share`` trades per row are too rare to be judged and left out.
+    nothing. Few trades make a noisy mean, so that it is averaged with the mean over every row above the threshold, most
+    of which were not traded because a position was open. Scores below one half say that a trade is expected to lose,
+    and are not traded whatever the past brought; thresholds with less than ``trade_share`` trades per row are too rare
+    to be judged.
     """
     rows = sum(each.stop - each.start for each in segments)
     scores = np.concatenate([each.scores for each in segments])
+    gains = np.concatenate([(data.outcomes.net * data.outcomes.stake)[each.start : each.stop] for each in segments])
+    known = np.isfinite(gains) & np.isfinite(scores)
     floor = max(2, min(math.ceil(trade_share * rows), rows // (2 * horizon)))
-    best, highest = Threshold(STAY_OUT, rows, 0, 0.0), 0.0
-    for value in np.unique(np.quantile(scores[np.isfinite(scores)], QUANTILES)):
-        earned = _tried(data, segments, float(value), horizon)
-        strength = float(earned.sum()) / (float(np.sqrt(np.square(earned).sum())) or 1.0)
-        if len(earned) >= floor and strength > highest:
-            best, highest = Threshold(float(value), rows, len(earned), float(np.log1p(earned).sum())), strength
+    best, highest = Threshold(STAY_OUT, rows, 0, 0.0), LEAST_STRENGTH
+    levels = np.quantile(scores[np.isfinite(scores)], QUANTILES)
+    for value in np.unique(np.maximum(levels, NEUTRAL)):
+        traded = _tried(data, segments, float(value), horizon)
+        above = gains[known & (scores > value)]
+        if len(traded) < floor or not len(above):
+            continue
+        mean, spread = (float(traded.mean()) + float(above.mean())) / 2, float(np.sqrt(np.square(traded).mean()))
+        strength = mean / spread * math.sqrt(len(traded)) if spread > 0 else 0.0
+        if strength > highest:
+            best, highest = Threshold(float(value), rows, len(traded), float(np.log1p(traded).sum())), strength
     return best
 
 

@@ -11,6 +11,7 @@ from huracan.errors import DataError
 from huracan.types import TrainingData
 from huracan_training.boosting import lightgbm_trainer
 
+SMALL = {**lightgbm_trainer().defaults, "rows_per_leaf": 20}
 PROGRAM = """
 import hashlib, sys
 import numpy as np
@@ -19,7 +20,7 @@ from huracan_training.boosting import lightgbm_trainer
 rng = np.random.default_rng(3)
 x = rng.normal(size=(800, 6)); y = (x[:, 1] + rng.normal(size=800) > 0).astype(float)
 trainer = lightgbm_trainer()
-model = trainer.fit(TrainingData(x, y, tuple("abcdef")), trainer.candidates[1], 11)
+model = trainer.fit(TrainingData(x, y, tuple("abcdef")), {**trainer.defaults, "rows_per_leaf": 20}, 11)
 print(hashlib.sha256(model.dumps()).hexdigest())
 """
 
@@ -31,17 +32,6 @@ def data() -> TrainingData:
     x[rng.random(x.shape) < 0.05] = np.nan
     y = (np.nan_to_num(x[:, 1]) + rng.normal(size=800) > 0).astype(float)
     return TrainingData(x, y, tuple("abcdef"))
-
-
-@pytest.mark.parametrize("number", range(len(lightgbm_trainer().candidates)))
-def test_the_same_rows_give_the_same_bytes_and_the_stored_model_predicts_alike(data: TrainingData, number: int) -> None:
-    trainer = lightgbm_trainer()
-    first = trainer.fit(data, trainer.candidates[number], 7)
-    stored = first.dumps()
-    assert trainer.fit(data, trainer.candidates[number], 7).dumps() == stored
-    loaded = trainer.load(stored)
-    np.testing.assert_array_equal(loaded.predict(data.x), first.predict(data.x))
-    assert 0 < first.predict(data.x).min() < first.predict(data.x).max() < 1
 
 
 def test_two_processes_give_the_same_bytes() -> None:
@@ -61,19 +51,19 @@ def test_two_processes_give_the_same_bytes() -> None:
 
 def test_another_seed_gives_another_model(data: TrainingData) -> None:
     trainer = lightgbm_trainer()
-    assert trainer.fit(data, trainer.candidates[0], 1).dumps() != trainer.fit(data, trainer.candidates[0], 2).dumps()
+    assert trainer.fit(data, SMALL, 1).dumps() != trainer.fit(data, SMALL, 2).dumps()
 
 
 def test_importance_names_the_column_that_matters(data: TrainingData) -> None:
     trainer = lightgbm_trainer()
-    importance = trainer.fit(data, trainer.candidates[0], 7).importance()
+    importance = trainer.fit(data, SMALL, 7).importance()
     assert max(importance, key=lambda name: importance[name]) == "b"
     assert sum(importance.values()) == pytest.approx(1, abs=1e-4)
 
 
 def test_training_prints_nothing(data: TrainingData, capfd: pytest.CaptureFixture[str]) -> None:
     trainer = lightgbm_trainer()
-    trainer.load(trainer.fit(data, trainer.candidates[0], 7).dumps())
+    trainer.load(trainer.fit(data, SMALL, 7).dumps())
     assert capfd.readouterr() == ("", "")
 
 
