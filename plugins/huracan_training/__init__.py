@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from huracan import hookimpl
 from huracan.types import Command, Export, Gate, Job, SettingsSection, Trainer
 
+_HERE = "huracan_training"
+
 
 @hookimpl
 def huracan_settings() -> Sequence[SettingsSection]:
@@ -64,7 +66,8 @@ def huracan_exports() -> Sequence[Export]:
 @hookimpl
 def huracan_commands() -> Sequence[Command]:
     return [
-        Command("results", "show how the coins of a night did and which models may trade", "huracan_training.results"),
-        Command("check-leaks", "change the future and say what moves in the past", "huracan_training.check_leaks"),
-        Command("bench", "measure Huracan itself: how honest it is", "huracan_training.bench"),
+        Command("results", "show how the coins of a night did and which models may trade", f"{_HERE}.results"),
+        Command("champions", "show champions and their history, put an earlier one back", f"{_HERE}.champions_command"),
+        Command("check-leaks", "change the future and say what moves in the past", f"{_HERE}.check_leaks"),
+        Command("bench", "measure Huracan itself: how honest it is", f"{_HERE}.bench"),
     ]

@@ -17,6 +17,7 @@ from huracan.types import FeatureSet, Trainer
 from huracan_training import artefacts
 from huracan_training.backtest import STAY_OUT
 from huracan_training.carried import Files
+from huracan_training.challenge import challenge
 from huracan_training.dataset import Dataset, build_dataset, compute_features, data_hash, recipe
 from huracan_training.encoder import load_encoder, moments, write_arrays
 from huracan_training.encoding import View, compare_encoder
@@ -130,7 +131,7 @@ def train_coin(
     clock.step("features")
 
     digest = data_hash(read.candles, read.reference, prices)
-    learning = _Learning(task, settings, data, trainers, files, digest, clock.step)
+    learning = _Learning(task, settings, data, trainers, files, digest, made_by, clock.step)
     answer = learning.run()
     artefacts.write_config(files, task, settings, answer["learned"], data, made_by, digest)
     artefacts.write_log(files, task.symbol, clock.steps, learning.results, learning.found)
@@ -148,6 +149,7 @@ class _Learning:
         trainers: Mapping[str, Trainer],
         files: Files,
         digest: str,
+        made_by: Mapping[str, Any],
         tell: Tell,
     ) -> None:
         self._task = task
@@ -156,6 +158,7 @@ class _Learning:
         self._trainers = trainers
         self._files = files
         self._digest = digest
+        self._made_by = made_by
         self._tell = tell
         self._fitter = Fitter(trainers[settings.trainer], settings.seed, settings.device)
 
@@ -184,7 +187,7 @@ class _Learning:
             "learned": learned,
             "importance": _largest(final.model.importance()),
             "encoder": worth,
-            "versus_champion": None,
+            "versus_champion": self._versus_champion(),
         }
 
     def _folds(self) -> list[Fold]:
@@ -221,6 +224,16 @@ class _Learning:
             settings.parameters, key,
         )  # fmt: skip
         return search(view.before(start), first.train, self._fitter, rules, self._files, self._tell)
+
+    def _versus_champion(self) -> dict[str, Any] | None:
+        if not self._task.champion:
+            return None
+        versus = challenge(
+            self._task.champion, self._files, self._data, self.results, self._made_by, self._trainers,
+            self._settings.champion, self._task.timeframe,
+        )  # fmt: skip
+        self._tell("compared with the champion")
+        return versus
 
     def _tried(self, worth: Mapping[str, Any] | None) -> Tried:
         variants = max(len(self.found.trials), 1) + (worth is not None)

@@ -14,6 +14,7 @@ from huracan.context import Context
 from huracan.errors import DataError, UsageError
 from huracan.market.costs import estimate_costs
 from huracan.paths import read_document, safe_symbol
+from huracan_training.champions import standing
 from huracan_training.coin import CoinTask, Source
 from huracan_training.settings import OrderSettings, TrainingSettings
 
@@ -124,7 +125,16 @@ def task_for(context: Context, night: Night, coin: Coin, folder: Path, settings:
         costs=coin_costs(coin, settings.order),
         settings=settings.model_dump(mode="json"),
         coins=len(night.coins),
+        champion=_champion_folder(context, coin.symbol),
     )
+
+
+def _champion_folder(context: Context, symbol: str) -> str:
+    """Return the folder of the coin's champion so far, empty where there is none that can be compared with."""
+    champion = standing(context, symbol)
+    if champion is None or champion.metadata["threshold"] is None:
+        return ""
+    return str(context.paths.workspace / champion.path)
 
 
 def coin_costs(coin: Coin, order: OrderSettings) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from datetime import date
 from typing import Any
 
 from huracan.context import Context
-from huracan.paths import CHECKSUM_FILE, sha256_of, write_checksums, write_json
+from huracan.paths import write_json
 from huracan.store import ItemState
 from huracan.types import JobResult, Outcome, Severity
+from huracan_training.champions import crown, dismiss, pointer_to, seal, standing
 from huracan_training.folders import JOB, read_json, trusted_metadata
 from huracan_training.gates import judge_all
 from huracan_training.settings import ChampionSettings, RosterSettings, TrainingSettings
@@ -51,7 +52,7 @@ def run(context: Context) -> JobResult:
     ranked = rank(rows, settings.roster)
     warn_of_past(context)
     write_json(context.paths.roster, ranked)
-    write_checksums(context.paths.champions, [path.name for path in context.paths.champions.glob("*.json")])
+    seal(context)
     write_summary(context, items, {model.symbol: model.metadata for model in trained}, ranked)
     tradable = sum(row["trade_ok"] for row in ranked)
     return JobResult(Outcome.DONE, f"{champions} champions, {tradable} of {len(ranked)} coins may be traded")
@@ -86,48 +87,39 @@ def _load(context: Context, symbol: str, path: str) -> Trained | None:
 
 
 def _settle(context: Context, model: Trained, rules: ChampionSettings) -> dict[str, Any] | None:
-    """Write or delete the champion's pointer of a coin, and return what it says."""
-    pointer = context.paths.champion(model.symbol)
+    """Write or delete the champion's pointer of a coin, note the change, and return what the pointer says."""
+    day = context.current_run.run_date
     holder = _holder(context, model.symbol)
-    champion = choose_champion(model, holder, context.current_run.run_date, rules)
+    champion, why = choose_champion(model, holder, day, rules)
     if champion is None:
-        pointer.unlink(missing_ok=True)
+        dismiss(context, model.symbol, day, why)
         return None
-    listing = context.paths.workspace / champion["model_path"] / CHECKSUM_FILE
-    champion = {**champion, "sha256": sha256_of(listing)}
-    write_json(pointer, champion)
-    return champion
+    return crown(context, model.symbol, champion, day, why)
 
 
 def _dismiss_absent(context: Context, trained: Set[str], rules: ChampionSettings) -> None:
     """Delete the pointers of coins without a model tonight, where their champion is too old or may not be believed."""
+    day = context.current_run.run_date
     for pointer in sorted(context.paths.champions.glob("*-*.json")):
         if pointer.stem in trained:
             continue
         holder = _holder(context, pointer.stem)
-        if holder is None or _age(holder, context.current_run.run_date) > rules.max_age_days:
+        if holder is None or _age(holder, day) > rules.max_age_days:
             context.log.warning("%s: its champion is dismissed", pointer.stem, extra={"symbol": pointer.stem})
-            pointer.unlink(missing_ok=True)
+            dismiss(context, pointer.stem, day, "too old, damaged, or below tonight's gates")
 
 
 def _holder(context: Context, symbol: str) -> dict[str, Any] | None:
-    """Return the champion so far, None where there is none, its folder is gone or was changed, or it would not pass
-    tonight's gates. All that counts is taken from the folder, whose checksums hold; the pointer only names it."""
-    pointer = read_json(context.paths.champion(symbol))
-    if pointer is None:
+    """Return the champion so far, None where there is none, it may not be believed, or it would not pass tonight's
+    gates."""
+    champion = standing(context, symbol)
+    if champion is None:
         return None
-    path = str(pointer.get("model_path", ""))
-    folder = context.paths.workspace / path
-    metadata = trusted_metadata(folder)
-    if metadata is None or sha256_of(folder / CHECKSUM_FILE) != pointer.get("sha256"):
-        return None
-    if metadata["symbol"] != symbol or path != f"models/{metadata['id']}":
-        return None
-    metrics = read_json(folder / "metrics.json") or {}
+    metrics = read_json(context.paths.workspace / champion.path / "metrics.json") or {}
     verdicts = judge_all(context, context.plugins.gates(), metrics)
-    if not metadata["passed"] or not all(verdict.passed for verdict in verdicts):
+    if not champion.metadata["passed"] or not all(verdict.passed for verdict in verdicts):
         return None
-    return _pointer(Trained(symbol, path, metadata, {}), str(pointer.get("since")))
+    return pointer_to(symbol, champion.path, champion.metadata, champion.since)
 
 
 def _age(holder: Mapping[str, Any], today: date) -> int:
@@ -136,43 +128,37 @@ def _age(holder: Mapping[str, Any], today: date) -> int:
 
 def choose_champion(
     model: Trained, holder: Mapping[str, Any] | None, today: date, rules: ChampionSettings
-) -> dict[str, Any] | None:
-    """Return who is champion of this coin from now on, or None.
+) -> tuple[dict[str, Any] | None, str]:
+    """Return who is champion of this coin from now on, or None, and why.
 
-    A model that passed all gates takes an empty place, and that of a champion whose Sharpe ratio it beats (each on its
-    own out-of-sample rows, after costs) or whose measures are older than ``rules.max_age_days``. A champion that is
-    not beaten stays, unless it is that old. One measured after ``today`` (a past night is run again) is not known yet,
-    one of this very instant is what a forced run replaces, and one of another exchange says nothing about this market.
+    A model that passed all gates takes an empty place, and that of a champion which it beats on the same rows by more
+    than noise or whose measures are older than ``rules.max_age_days``. A champion that is not beaten stays, unless it
+    is that old. One measured after ``today`` (a past night is run again) is not known yet, one of this very instant is
+    what a forced run replaces, and one of another exchange says nothing about this market.
     """
     metadata = model.metadata
-    if holder is not None:
-        same_night = holder["as_of"] == metadata["as_of"]
-        elsewhere = holder.get("exchange") != metadata.get("exchange")
-        if same_night or elsewhere or not 0 <= _age(holder, today) <= rules.max_age_days:
-            holder = None
+    gone = "" if holder is None else _gone(holder, metadata, today, rules)
+    if gone:
+        holder = None
     if not metadata["passed"]:
-        return dict(holder) if holder else None
-    if holder is not None and metadata["metrics"]["sharpe"] <= holder["metrics"]["sharpe"] + rules.min_sharpe_gain:
-        return dict(holder)
-    return _pointer(model, today.isoformat())
+        return (dict(holder), "stays") if holder else (None, gone or "no model passes the gates")
+    versus = metadata.get("versus_champion")
+    if holder is not None and not (versus and versus["better"] and versus["champion"] == holder["model_id"]):
+        return dict(holder), "stays"
+    why = versus["sentence"] if holder is not None and versus else gone or "passed all gates; the place was empty"
+    return pointer_to(model.symbol, model.folder, metadata, today.isoformat()), why
 
 
-def _pointer(model: Trained, since: str) -> dict[str, Any]:
-    metadata = model.metadata
-    return {
-        "schema": 1,
-        "symbol": model.symbol,
-        "model_path": model.folder,
-        "model_id": metadata["id"],
-        "since": since,
-        "as_of": metadata["as_of"],
-        "exchange": metadata.get("exchange"),
-        "trainer": metadata["trainer"],
-        "threshold": metadata["threshold"],
-        "horizon_bars": metadata["horizon_bars"],
-        "timeframe": metadata["timeframe"],
-        "metrics": dict(metadata["metrics"]),
-    }
+def _gone(holder: Mapping[str, Any], metadata: Mapping[str, Any], today: date, rules: ChampionSettings) -> str:
+    """Say why a champion no longer counts; empty where it does."""
+    if holder["as_of"] == metadata["as_of"]:
+        return "the night was run again"
+    if holder.get("exchange") != metadata.get("exchange"):
+        return f"the champion before was of {holder.get('exchange')}"
+    age = _age(holder, today)
+    if age < 0:
+        return "the champion before was of a later night"
+    return f"the champion before was {age} days old" if age > rules.max_age_days else ""
 
 
 def _row(model: Trained, champion: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -96,7 +96,16 @@ class GateSettings(Section):
 class ChampionSettings(Section):
     """When the model of tonight takes the place of an older one."""
 
-    min_sharpe_gain: float = Field(0.0, ge=0, description="A new model must beat the champion's Sharpe by more.")
+    significance: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="A new model replaces a champion if it earned more on the same rows, and the chance that this is "
+        "noise is below this.",
+    )
+    min_days: float = Field(
+        7.0, gt=0, description="Days of common rows, unseen by both, that such a comparison needs at least."
+    )
     max_age_days: int = Field(
         30,
         ge=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -12,6 +13,7 @@ LARGEST_WEALTH = 1e300
 
 __all__ = [
     "LARGEST_WEALTH",
+    "PairedGain",
     "calmar",
     "deflated_sharpe",
     "effective_trials",
@@ -22,6 +24,7 @@ __all__ = [
     "kurtosis",
     "max_drawdown",
     "net_pnl",
+    "paired_gain",
     "probabilistic_sharpe",
     "profit_factor",
     "sharpe",
@@ -141,6 +144,36 @@ def deflated_sharpe(returns: np.ndarray, trials: float, variance: float | None =
         return None
     spread = 1.0 / (len(returns) - 1) if variance is None else variance
     return probabilistic_sharpe(returns, expected_maximum_sharpe(trials, spread))
+
+
+@dataclass(frozen=True, slots=True)
+class PairedGain:
+    """By how much one series of returns is above another: ``mean`` per bar, its t-statistic, and the chance to see as
+    much or more where there is no difference (one sided)."""
+
+    mean: float
+    t_statistic: float
+    p_value: float
+
+
+def paired_gain(left: np.ndarray, right: np.ndarray, lags: int) -> PairedGain | None:
+    """Compare returns of the same bars; None for fewer than two bars or where the difference does not vary.
+
+    The standard error of the mean difference allows for correlation over ``lags`` bars with falling weights (Newey and
+    West 1987): positions that are held over several bars make neighbouring differences alike.
+    """
+    difference = left - right
+    n = len(difference)
+    if n < 2:
+        return None
+    centred = difference - difference.mean()
+    variance = float(centred @ centred) / n
+    for lag in range(1, min(lags, n - 1) + 1):
+        variance += 2.0 * (1.0 - lag / (lags + 1.0)) * float(centred[lag:] @ centred[:-lag]) / n
+    if variance <= 1e-24:
+        return None
+    statistic = float(difference.mean()) / math.sqrt(variance / n)
+    return PairedGain(float(difference.mean()), statistic, 1.0 - _NORMAL.cdf(statistic))
 
 
 def effective_trials(count: int, correlation: float) -> float:
