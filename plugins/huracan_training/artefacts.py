@@ -60,8 +60,8 @@ ARTEFACTS = (
 )  # fmt: skip
 
 SCHEDULING = (
-    "address", "batch", "executor", "max_workers", "minutes_per_coin", "minutes_per_step", "mode", "retries",
-    "retry_delay", "symbols", "workers",
+    "address", "batch", "executor", "max_workers", "memory_per_worker_mib", "memory_reserve_mib", "minutes_per_coin",
+    "minutes_per_step", "mode", "retries", "retry_delay", "symbols", "workers",
 )  # fmt: skip
 """Settings that say how the night is worked off. Models do not depend on them, and their bytes must not."""
 

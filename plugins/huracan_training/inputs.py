@@ -76,9 +76,9 @@ def _coin(facts: Mapping[str, Any], entry: Mapping[str, Any] | None) -> Coin:
 def choose_symbols(wanted: str, universe: Sequence[str], base: Path) -> tuple[list[str], list[str]]:
     """Return which coins of ``universe`` (ranked) to train, in its order, and which wanted ones it does not hold.
 
-    ``wanted`` is empty (all), ``topN``, a CSV file whose first column names symbols (relative to ``base``), or a list
-    with commas. A coin may drop out of the universe any night, and the others go on; but UsageError where it holds none
-    of them, for what is no symbol, and for a file that cannot be read.
+    ``wanted`` is empty (all), ``topN``, a .csv or .txt file whose first column names symbols (relative to ``base``), or
+    a list with commas. A coin may drop out of the universe any night, and the others go on; but UsageError where it
+    holds none of them, for what is no symbol, and for a file that cannot be read.
     """
     text = wanted.strip()
     if not text:
@@ -86,7 +86,7 @@ def choose_symbols(wanted: str, universe: Sequence[str], base: Path) -> tuple[li
     top = re.fullmatch(r"top(\d+)", text, re.IGNORECASE)
     if top:
         return list(universe[: int(top[1])]), []
-    names = _from_csv(Path(base, text)) if text.lower().endswith(".csv") else text.split(",")
+    names = _from_csv(Path(base, text)) if text.lower().endswith((".csv", ".txt")) else text.split(",")
     try:
         chosen = {safe_symbol(name.strip().upper()) for name in names if name.strip()}
     except DataError as error:

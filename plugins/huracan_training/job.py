@@ -14,6 +14,7 @@ from huracan.run.status import write_status
 from huracan.store import ItemState
 from huracan.types import JobResult, Outcome, Severity, Verdict
 from huracan_training.artefacts import complete_folder
+from huracan_training.champions import standing
 from huracan_training.coin import CoinTask
 from huracan_training.folders import JOB, folder_for, trusted_metadata
 from huracan_training.gates import judge_all
@@ -23,7 +24,7 @@ from huracan_training.pool import Ended, Started, Stepped
 from huracan_training.settings import TrainingSettings
 from huracan_training.shared import SharedEncoder, shared_encoder
 
-__all__ = ["run"]
+__all__ = ["by_priority", "run"]
 
 
 def run(context: Context) -> JobResult:
@@ -47,12 +48,18 @@ def _work(context: Context, settings: TrainingSettings, training: _Training, tas
     What all coins have in common is learned before the first of them is trained.
     """
     sizes = {"sequential": 1, "parallel": len(tasks), "hybrid": settings.batch}
-    with open_pool(settings, _greeting(context), len(tasks)) as pool:
+    with open_pool(context, settings, _greeting(context), len(tasks)) as pool:
         if settings.encoder.use != "off":
             tasks = training.encode(tasks, shared_encoder(context, training.everyone(), pool))
         for batch in _batches(tasks, sizes[settings.mode]):
             for happened in pool.run([(task.symbol, task.to_json()) for task in batch]):
                 training.note(happened)
+
+
+def by_priority(tasks: Sequence[CoinTask], champions: Mapping[str, str]) -> list[CoinTask]:
+    """Return the tasks in the order in which they are worked off: coins whose champion is oldest first, for these lose
+    it soonest, then those without one; among equals as the universe ranks them. The order changes no result."""
+    return sorted(tasks, key=lambda task: (task.symbol not in champions, champions.get(task.symbol, "")))
 
 
 def _batches(tasks: Sequence[CoinTask], size: int) -> Iterator[tuple[CoinTask, ...]]:
@@ -93,7 +100,12 @@ class _Training:
                     continue
                 self._context.log.warning("%s: its model folder is damaged; training it again", coin.symbol)
             self._prepare_coin(coin, begun=row is not None and row.state is ItemState.RUNNING)
-        return list(self._tasks.values())
+        return by_priority(list(self._tasks.values()), self._champions())
+
+    def _champions(self) -> dict[str, str]:
+        """Return since when each champion's measures are known, by symbol."""
+        found = ((symbol, standing(self._context, symbol)) for symbol in self._tasks)
+        return {symbol: str(each.metadata["as_of"]) for symbol, each in found if each is not None}
 
     def _prepare_coin(self, coin: Coin, *, begun: bool) -> None:
         if coin.no_candles:

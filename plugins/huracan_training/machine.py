@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from huracan.context import Context
 from huracan.errors import UsageError
 from huracan_training.cores import usable_cores, worker_count
 from huracan_training.devices import has_gpu, usable_device
-from huracan_training.memory import GIB, LITE_BELOW, available_memory
+from huracan_training.memory import GIB, LITE_BELOW, MIB, MemoryGuard, available_memory, resident
 from huracan_training.pool import Limits, Pool, WorkerPool
 from huracan_training.settings import TrainingSettings
 
@@ -32,7 +32,7 @@ def settled(context: Context) -> TrainingSettings:
     return settings.model_copy(update={"trainer": trainer, "device": device})
 
 
-def open_pool(settings: TrainingSettings, greeting: Mapping[str, Any], tasks: int) -> Pool:
+def open_pool(context: Context, settings: TrainingSettings, greeting: Mapping[str, Any], tasks: int) -> Pool:
     """Return the workers of the night, not started yet."""
     workers = worker_count(
         settings.workers, settings.max_workers, tasks, usable_cores(), one=settings.mode == "sequential"
@@ -40,4 +40,24 @@ def open_pool(settings: TrainingSettings, greeting: Mapping[str, Any], tasks: in
     limits = Limits(
         settings.minutes_per_coin * 60, settings.minutes_per_step * 60, settings.retries, settings.retry_delay
     )
-    return WorkerPool("huracan_training.worker", greeting, workers, limits)
+    return WorkerPool("huracan_training.worker", greeting, workers, limits, _guard(context, settings))
+
+
+def _guard(context: Context, settings: TrainingSettings) -> Callable[[Sequence[int]], bool]:
+    """Return what says whether another worker fits into memory; the first time that it does not is logged."""
+    guard = MemoryGuard(settings.memory_per_worker_mib * MIB, settings.memory_reserve_mib * MIB)
+    told: list[int] = []
+
+    def allows(pids: Sequence[int]) -> bool:
+        sizes, free = [resident(pid) for pid in pids], available_memory()
+        guard.saw(sizes)
+        allowed = guard.allows(free, sizes)
+        if not allowed and not told:
+            told.append(free)
+            context.log.warning(
+                "%d MiB of memory are free and a worker needs %d: no more than %d run (training.memory_reserve_mib)",
+                free // MIB, guard.needed // MIB, len(pids),
+            )  # fmt: skip
+        return allowed
+
+    return allows

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol, Self
@@ -113,6 +113,8 @@ class WorkerPool:
     greeting: Mapping[str, Any]
     size: int
     limits: Limits
+    guard: Callable[[Sequence[int]], bool] = lambda _pids: True
+    """Asked with the ids of the running workers before another one is started."""
     _workers: list[_Worker] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -139,7 +141,7 @@ class WorkerPool:
         for task in [each for each in waiting if each.not_before <= time.monotonic()]:
             if idle:
                 worker = idle.pop()
-            elif len(self._workers) < self.size:
+            elif len(self._workers) < self.size and self.guard([each.process.pid for each in self._workers]):
                 worker = self._start()
             else:
                 return

@@ -132,6 +132,12 @@ class TrainingSettings(Section):
     batch: int = Field(
         10, ge=1, description="Hybrid: coins of a batch, which ends with its retries before the next begins."
     )
+    memory_per_worker_mib: int = Field(
+        300, ge=1, description="What a worker is taken to need until one of the night has needed more, MiB."
+    )
+    memory_reserve_mib: int = Field(
+        512, ge=0, description="No further worker is started where less than this would stay free, MiB."
+    )
     minutes_per_coin: float = Field(45.0, gt=0, description="A coin's worker is killed after this.")
     minutes_per_step: float = Field(
         10.0, gt=0, description="A worker that reports no finished step for so long hangs and is killed."
@@ -141,7 +147,7 @@ class TrainingSettings(Section):
     symbols: str = Field(
         "",
         description='Which coins of the universe: "" for all, "top5", a list "BTC-USDT,SOL-USDT", '
-        "or a CSV file whose first column names them.",
+        "or a .csv or .txt file whose first column names them.",
     )
     trainer: str = Field(
         "auto",

@@ -23,8 +23,10 @@ def json_option(parser: argparse.ArgumentParser) -> None:
 
 
 def environment(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the environment that settings are read from; ``--verbose`` is one more setting in it."""
+    """Return the environment that settings are read from; ``--verbose`` and ``--symbols`` are settings in it."""
     variables = dict(os.environ)
+    if getattr(arguments, "symbols", None) and isinstance(arguments.symbols, str):
+        variables["HURACAN_TRAINING__SYMBOLS"] = arguments.symbols
     if arguments.verbose:
         variables["HURACAN_LOGGING__LEVEL"] = "debug"
     return variables

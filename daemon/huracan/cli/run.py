@@ -44,6 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--as-of", metavar="INSTANT",
         help="run for this date or instant (2023-12-30, 2023-12-30T06:00, UTC); nothing later is seen (default: now)",
     )  # fmt: skip
+    parser.add_argument(
+        "--symbols", metavar="top20|FILE|A,B",
+        help="train these coins of the universe only: the first so many, those in a file, or a list",
+    )  # fmt: skip
     parser.add_argument("--due", help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--log-format", choices=("human", "json"), default="human", help=argparse.SUPPRESS)
