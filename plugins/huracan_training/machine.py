@@ -40,6 +40,12 @@ def open_pool(context: Context, settings: TrainingSettings, greeting: Mapping[st
     limits = Limits(
         settings.minutes_per_coin * 60, settings.minutes_per_step * 60, settings.retries, settings.retry_delay
     )
+    if settings.executor == "ray":
+        import sys
+
+        from huracan_training.ray_pool import RayPool
+
+        return RayPool({**greeting, "path": list(sys.path)}, workers, limits, settings.address)
     return WorkerPool("huracan_training.worker", greeting, workers, limits, _guard(context, settings))
 
 
