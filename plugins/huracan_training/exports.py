@@ -14,8 +14,9 @@ from huracan_training.night import CoinReport, latest_night, read_report
 __all__ = ["write_comprehensive_metrics", "write_model_performance"]
 
 MEASURES = (
-    "sharpe", "hit_rate", "net_pnl", "gross_pnl", "max_drawdown", "profit_factor", "samples", "test_rows", "exposure",
-    "turnover", "cost_share", "last_7d_net_bps",
+    "sharpe", "sortino", "calmar", "hit_rate", "net_pnl", "gross_pnl", "max_drawdown", "profit_factor", "samples",
+    "test_rows", "exposure", "turnover", "cost_share", "last_7d_net_bps", "information_coefficient",
+    "probabilistic_sharpe", "deflated_sharpe", "luck_sharpe", "effective_trials",
 )  # fmt: skip
 COLUMNS = ("run_date", "symbol", "state", "rank", "passed", "champion", "model_path", "trainer", *MEASURES, "reason")
 

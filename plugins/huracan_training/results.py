@@ -27,6 +27,7 @@ WORDS = {
     "net_pnl": ("PnL", "{:.1%}", "above"),
     "max_drawdown": ("DD", "{:.0%}", "below"),
     "samples": ("trades", "{:.0f}", "above"),
+    "deflated_sharpe": ("not luck", "{:.0%}", "above"),
 }
 """How the gates of this plugin are called in a word, how their limits are written, and on which side is good; in the
 order of the table's columns."""

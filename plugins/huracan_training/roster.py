@@ -15,6 +15,7 @@ from huracan.types import JobResult, Outcome, Severity
 from huracan_training.champions import crown, dismiss, pointer_to, seal, standing
 from huracan_training.folders import JOB, read_json, trusted_metadata
 from huracan_training.gates import judge_all
+from huracan_training.learning import write_snapshot
 from huracan_training.settings import ChampionSettings, RosterSettings, TrainingSettings
 from huracan_training.summary import write_summary
 
@@ -53,6 +54,7 @@ def run(context: Context) -> JobResult:
     warn_of_past(context)
     write_json(context.paths.roster, ranked)
     seal(context)
+    write_snapshot(context, {model.symbol: model.folder for model in trained})
     write_summary(context, items, {model.symbol: model.metadata for model in trained}, ranked)
     tradable = sum(row["trade_ok"] for row in ranked)
     return JobResult(Outcome.DONE, f"{champions} champions, {tradable} of {len(ranked)} coins may be traded")

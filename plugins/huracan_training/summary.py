@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
 from huracan.context import Context
@@ -15,7 +16,7 @@ from huracan_training.folders import JOB
 if TYPE_CHECKING:
     from huracan.store import ItemRow
 
-__all__ = ["write_summary"]
+__all__ = ["encoder_worth", "write_summary"]
 
 
 def write_summary(
@@ -45,6 +46,7 @@ def write_summary(
         "median_training_minutes": round(median(minutes), 4) if minutes else None,
         "wall_minutes": round(job.seconds / 60, 4) if job is not None and job.seconds is not None else None,
         "metrics": {symbol: dict(each["metrics"]) for symbol, each in sorted(metadata.items())},
+        "encoder": encoder_worth([each["encoder"] for each in metadata.values() if each["encoder"]]),
         "ranks": {row["symbol"]: row["rank"] for row in ranked},
         "tradable": sum(bool(row["trade_ok"]) for row in ranked),
         "reasons": {
@@ -55,3 +57,25 @@ def write_summary(
     }
     write_json(folder / "engine_summary.json", summary)
     write_checksums(folder, ["engine_summary.json"])
+
+
+def encoder_worth(told: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what the shared encoder was worth over all coins where it was tried, None where it was nowhere.
+
+    ``loss_gain`` is by how much it lowered the loss on validation rows, on average over coins, ``standard_error`` that
+    of this mean; ``with`` and ``without`` are mean information coefficients.
+    """
+    if not told:
+        return None
+    gains = [each["without"]["loss"] - each["with"]["loss"] for each in told]
+    coefficients = {
+        side: fmean(each[side]["information_coefficient"] or 0.0 for each in told) for side in ("with", "without")
+    }
+    error = stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else None
+    return {
+        "coins": len(told),
+        "used": sum(bool(each["used"]) for each in told),
+        "loss_gain": fmean(gains),
+        "standard_error": error,
+        "information_coefficient": coefficients,
+    }
