@@ -48,6 +48,10 @@ class Paths:
         return self.workspace / "data" / "candles"
 
     @property
+    def funding(self) -> Path:
+        return self.workspace / "data" / "funding"
+
+    @property
     def quarantine(self) -> Path:
         return self.workspace / "data" / "quarantine"
 
@@ -82,6 +86,9 @@ class Paths:
 
     def candle_file(self, symbol: str) -> Path:
         return self.candles / f"{safe_symbol(symbol)}.parquet"
+
+    def funding_file(self, symbol: str) -> Path:
+        return self.funding / f"{safe_symbol(symbol)}.parquet"
 
     def model_folder(self, symbol: str, stamp: datetime) -> Path:
         return self.workspace / "models" / safe_symbol(symbol) / f"{stamp:%Y%m%d_%H%M%S}Z"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from huracan.context import Context
     from huracan.market.candles import Candles
+    from huracan.market.funding import Funding
     from huracan.remote.base import RemoteStore
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "FeatureSet",
     "FittedModel",
     "FloatRange",
+    "FundingSource",
     "Gate",
     "IntRange",
     "Job",
@@ -254,7 +256,10 @@ class Candidate:
 
 
 class Exchange(Protocol):
-    """An open connection to an exchange that shows nothing later than the clock it was opened with."""
+    """An open connection to an exchange that shows nothing later than the clock it was opened with.
+
+    One that knows the funding of its perpetuals is a :class:`FundingSource` besides.
+    """
 
     def markets(self) -> Sequence[Market]: ...
 
@@ -273,6 +278,18 @@ class Exchange(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class FundingSource(Protocol):
+    """What an exchange offers besides where it knows what its perpetuals pay; without it, funding is estimated."""
+
+    def funding(self, symbol: str, since: int, until: int) -> Funding | None:
+        """Return the rates that fell due at ``since <= instant < until`` (ms, UTC), None where it knows of none.
+
+        Instants that lie after the clock are not among them. Raises as ``candles`` does.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

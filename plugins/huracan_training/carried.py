@@ -22,7 +22,7 @@ class Files(Protocol):
     """What training reads by path and writes by name; names may hold one folder, as ``search/trial-003.json``."""
 
     def candles(self, path: str) -> bytes:
-        """Return a candle file whose digest holds. Raises DataError where it is missing or damaged."""
+        """Return a file of candles or funding whose digest holds. Raises DataError where it is missing or damaged."""
         ...
 
     def read(self, path: str) -> bytes:

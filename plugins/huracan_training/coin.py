@@ -119,7 +119,7 @@ def train_coin(
     artefacts.write_costs(files, task.costs)
 
     read = _read(task, files)
-    prices = prices_of(read.candles, task.timeframe, task.costs, files.read(task.funding) if task.funding else None)
+    prices = prices_of(read.candles, task.timeframe, task.costs, files.candles(task.funding) if task.funding else None)
     data = build_dataset(
         read.candles, task.timeframe, read.reference, sets.values(), prices, settings.horizon_bars, settings.label,
         settings.order.risk,

@@ -25,12 +25,16 @@ __all__ = ["Coin", "Night", "choose_symbols", "read_night"]
 
 @dataclass(frozen=True, slots=True)
 class Coin:
-    """A coin of the universe: facts about its market, and why it has no candles (empty where it has)."""
+    """A coin of the universe: facts about its market, and why it has no candles (empty where it has).
+
+    ``funding`` says that the exchange's rates of this perpetual are known.
+    """
 
     symbol: str
     facts: Mapping[str, Any]
     usable_since: int
     no_candles: str
+    funding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def _coin(facts: Mapping[str, Any], entry: Mapping[str, Any] | None) -> Coin:
     if entry["state"] != "ok":
         problems = "; ".join(entry.get("problems", ())) or "no candles"
         return Coin(facts["symbol"], facts, 0, f"no usable candles: {problems}")
-    return Coin(facts["symbol"], facts, int(entry.get("usable_since") or 0), "")
+    return Coin(facts["symbol"], facts, int(entry.get("usable_since") or 0), "", bool(entry.get("funding")))
 
 
 def choose_symbols(wanted: str, universe: Sequence[str], base: Path) -> tuple[list[str], list[str]]:
@@ -124,6 +128,7 @@ def task_for(context: Context, night: Night, coin: Coin, folder: Path, settings:
         as_of_ms=milliseconds(context.clock.now()),
         costs=coin_costs(coin, settings.order),
         settings=settings.model_dump(mode="json"),
+        funding=str(context.paths.funding_file(coin.symbol)) if coin.funding else "",
         coins=len(night.coins),
         champion=_champion_folder(context, coin.symbol),
     )
@@ -150,6 +155,7 @@ def coin_costs(coin: Coin, order: OrderSettings) -> dict[str, Any]:
         daily_volatility=facts["daily_volatility"],
         order_quote=order.quote,
         perpetual=facts["kind"] == "perpetual",
+        funding_known=coin.funding,
         entry=order.entry,
         exit=order.exit,
     )

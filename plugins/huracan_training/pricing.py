@@ -9,20 +9,19 @@ import numpy as np
 
 from huracan.market.candles import Candles, timeframe_ms
 from huracan.market.costs import slippage_series
-from huracan.market.funding import accrued, parse_funding
+from huracan.market.funding import Funding, due_by_bar, parse_funding
 from huracan_training.errors import CoinSkippedError
 from huracan_training.outcomes import Prices
 
 __all__ = ["prices_of"]
-
-DAY_MS = 86_400_000
 
 
 def prices_of(candles: Candles, timeframe: str, costs: Mapping[str, Any], funding: bytes | None) -> Prices:
     """Return prices and costs of every row, from the content of ``costs.json`` and of a file of funding rates.
 
     An order that is filled in a bar pays the slippage that was known when the bar before it closed. A position pays
-    the funding that fell due while it was held: at an instant after its entry, up to its exit.
+    the funding that fell due while it was held: at an instant after its entry, up to its exit. Where the exchange's
+    rates are not known, it pays the flat estimate of ``costs.json`` for every hour.
     Raises CoinSkippedError where nothing is left of the stake.
     """
     known = slippage_series(candles, timeframe, costs["order_quote"])
@@ -33,12 +32,9 @@ def prices_of(candles: Candles, timeframe: str, costs: Mapping[str, Any], fundin
         raise CoinSkippedError(
             f"a round trip of {costs['order_quote']:g} costs the whole stake: the order is too large"
         )
-    bar = timeframe_ms(timeframe)
-    if funding is None:
-        due = np.full(len(candles), max(0.0, costs["funding_bps_per_day"]) / 1e4 * bar / DAY_MS)
-    else:
-        opens = np.append(candles.timestamp, candles.timestamp[-1:] + bar)
-        due = np.diff(accrued(parse_funding(funding, "funding"), opens))
+    edges = np.append(candles.timestamp, candles.timestamp[-1:] + timeframe_ms(timeframe))
+    rates = Funding.none() if funding is None else parse_funding(funding, "funding")
+    due = due_by_bar(rates, edges, max(0.0, costs["funding_bps_per_day"]))
     return Prices.of(candles, np.minimum(enter, 0.999), np.minimum(leave, 0.999), 1.0 - due)
 
 

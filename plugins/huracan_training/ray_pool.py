@@ -46,10 +46,10 @@ def versions() -> dict[str, str]:
 
 
 def carried_paths(message: Mapping[str, Any]) -> dict[str, bool]:
-    """Return the files that a task reads, and whether each is a candle file, whose digest is checked."""
+    """Return the files that a task reads, and whether each lies in the cache, where its digest is checked."""
     paths = {message["source"]["file"]: True}
     paths |= {each["file"]: True for each in message["references"].values()}
-    paths |= {message[name]: False for name in ("funding", "encoder") if message[name]}
+    paths |= {message[name]: cached for name, cached in (("funding", True), ("encoder", False)) if message[name]}
     if message["champion"]:
         paths |= {f"{message['champion']}/{name}": False for name in CHAMPION_FILES}
     return paths

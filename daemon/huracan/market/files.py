@@ -1,4 +1,4 @@
-"""Candle files: parquet with six columns and a few words about themselves.
+"""Candle files: parquet with six columns and a few words about themselves; and how any file of the cache is kept.
 
 Beside each file lies ``NAME.sha256``. A file is compared with it before it is parsed: a single flipped byte can make a
 parquet reader ask for terabytes and abort the process, which no ``except`` catches.
@@ -18,7 +18,7 @@ from huracan.errors import DataError
 from huracan.market.candles import COLUMNS, Candles
 from huracan.paths import sha256_of, write_atomically, write_bytes
 
-__all__ = ["digest_file", "parse_candles", "read_candles", "verified_bytes", "write_candles"]
+__all__ = ["digest_file", "parse_candles", "read_candles", "verified_bytes", "write_candles", "write_verified"]
 
 _SCHEMA = pl.Schema({"timestamp": pl.Int64, **dict.fromkeys(COLUMNS[1:], pl.Float64)})
 
@@ -51,22 +51,26 @@ def parse_candles(content: bytes, name: str) -> tuple[Candles, dict[str, str]]:
 
 def write_candles(path: Path, candles: Candles, words: Mapping[str, str]) -> None:
     """Write candles atomically as zstd parquet; the names of ``words`` begin with ``huracan.``."""
-    frame = pl.DataFrame(candles.columns(), schema=_SCHEMA)
+    # Through memory: of a full disk the parquet writer says so much less than the file system.
+    content = io.BytesIO()
+    pl.DataFrame(candles.columns(), schema=_SCHEMA).write_parquet(content, compression="zstd", metadata=dict(words))
+    write_verified(path, content.getbuffer())
+
+
+def write_verified(path: Path, content: bytes | memoryview) -> None:
+    """Write a file and its digest atomically: :func:`verified_bytes` returns the old or the new one, never half."""
 
     def fill(temporary: Path) -> None:
-        # Through memory: of a full disk the parquet writer says so much less than the file system.
-        content = io.BytesIO()
-        frame.write_parquet(content, compression="zstd", metadata=dict(words))
-        temporary.write_bytes(content.getbuffer())
+        temporary.write_bytes(content)
         # Both digests stand while the new file takes the old one's place: a kill in between leaves a pair that fits.
-        digests = [sha256_of(temporary), *_current(path)]
+        digests = [hashlib.sha256(content).hexdigest(), *_current(path)]
         write_bytes(digest_file(path), "".join(f"{digest}  {path.name}\n" for digest in digests).encode())
 
     write_atomically(path, fill)
 
 
 def digest_file(path: Path) -> Path:
-    """Return where the digests of a candle file are: the current one first, then the one before it."""
+    """Return where the digests of a file of the cache are: the current one first, then the one before it."""
     return path.with_name(f"{path.name}.sha256")
 
 
@@ -85,7 +89,10 @@ def _current(path: Path) -> list[str]:
 
 
 def verified_bytes(path: Path) -> bytes:
-    """Return what is in a candle file, which is what was written. Raises DataError where it is missing or damaged."""
+    """Return what is in a file of the cache, which is what was written.
+
+    Raises DataError where it is missing or damaged.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
