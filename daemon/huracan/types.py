@@ -299,6 +299,7 @@ class ExchangeType:
     ``settings`` is a frozen pydantic model with a field ``name: Literal["..."]`` of the same value; ``open`` gets the
     context and the validated settings. A class attribute ``candle_source`` of it may name the fields that give the
     exchange other candles (a seed, a folder): where one changes, the cache of candles is set aside and fetched anew.
+    ``funding_source`` says the same of funding.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The job ``candles``: every selected pair, and the references that its features need."""
+"""The job ``candles``: every selected pair, what perpetuals of them paid, and the references that features need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from huracan.market.candles import timeframe_ms
 from huracan.market.checks import find_breaks, find_gaps, last_segment_start, scaled_jump_ratio
 from huracan.market.exchange import open_exchange
 from huracan.paths import read_document, write_json
-from huracan.types import Exchange, JobResult, Outcome
+from huracan.types import Exchange, FundingSource, JobResult, MarketKind, Outcome
+from huracan_candles.rates import sync_funding
 from huracan_candles.settings import CandleSettings
 from huracan_candles.sync import Symbol, Window, sync_symbol
 
@@ -34,6 +35,7 @@ def run(context: Context) -> JobResult:
     with open_exchange(context) as exchange:
         references = _references(exchange, selected)
         results = _sync_all(context, exchange, selected, references, window)
+        _sync_funding(context, exchange, [results[symbol] for symbol in selected], window)
     report = {
         "schema": 1,
         "run_date": run.run_date.isoformat(),
@@ -60,7 +62,11 @@ def _selected(context: Context) -> list[str]:
 
 def _source(section: Any) -> str:
     """Name what the cache is a copy of: the exchange, with those of its settings that give it other candles."""
-    chosen = {name: str(getattr(section, name)) for name in getattr(section, "candle_source", ())}
+    return _named(section, "candle_source")
+
+
+def _named(section: Any, fields: str) -> str:
+    chosen = {name: str(getattr(section, name)) for name in getattr(section, fields, ())}
     return " ".join([section.name, *(f"{name}={value}" for name, value in chosen.items())])
 
 
@@ -89,6 +95,31 @@ def _sync_all(
     return results
 
 
+def _sync_funding(context: Context, exchange: Exchange, results: Sequence[Symbol], window: Window) -> None:
+    """Fetch the funding of perpetuals; without it their costs count the flat estimate, and a problem says why."""
+    if not isinstance(exchange, FundingSource):
+        return
+    source = _named(context.settings.choice("exchange"), "funding_source")
+    perpetuals = {market.symbol for market in exchange.markets() if market.kind is MarketKind.PERPETUAL}
+    for result in [each for each in results if not each.failed and each.symbol in perpetuals]:
+        context.progress.step(f"funding {result.symbol}", item=result.symbol)
+        try:
+            result.funding = sync_funding(context, exchange, result.symbol, window.since, window.until, source)
+        except DataError as error:
+            result.problems.append(f"funding of {result.symbol}: {error}; its costs count a flat estimate")
+
+
+def _funding_entry(context: Context, result: Symbol) -> dict[str, Any] | None:
+    if result.funding is None:
+        return None
+    return {
+        "file": context.paths.relative(context.paths.funding_file(result.symbol)),
+        "rows": len(result.funding),
+        "first": int(result.funding.timestamp[0]),
+        "last": int(result.funding.timestamp[-1]),
+    }
+
+
 def _entry(context: Context, result: Symbol, window: Window, settings: CandleSettings) -> dict[str, Any]:
     candles = result.candles
     ratio = scaled_jump_ratio(settings.max_jump_ratio, settings.timeframe)
@@ -106,6 +137,7 @@ def _entry(context: Context, result: Symbol, window: Window, settings: CandleSet
         "gaps": [
             {"from": gap.since, "to": gap.until, "bars": gap.bars} for gap in find_gaps(candles, settings.timeframe)
         ],
+        "funding": _funding_entry(context, result),
         "problems": list(result.problems),
     }
 

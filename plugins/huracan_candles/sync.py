@@ -12,6 +12,7 @@ from huracan.context import Context
 from huracan.errors import DataError
 from huracan.market.candles import Candles, timeframe_ms
 from huracan.market.checks import check_candles
+from huracan.market.funding import Funding
 from huracan.types import Exchange
 from huracan_candles import cache
 from huracan_candles.settings import CandleSettings
@@ -32,6 +33,7 @@ class Symbol:
     problems: list[str] = field(default_factory=list)
     quarantined: list[dict[str, str]] = field(default_factory=list)
     failed: bool = False
+    funding: Funding | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,6 @@ are dropped and rows are sorted; an impossible bar or a contradiction refuses th
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import stat
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +22,11 @@ from huracan.errors import DataError
 from huracan.market.candles import COLUMNS, TIMEFRAMES, Candles
 from huracan_exchanges.bars import Bars, name_of_length, say_time
 from huracan_exchanges.columns import choose_columns, to_milliseconds, to_numbers, unit_names
+from huracan_exchanges.table import read_table, shown
 
 __all__ = ["read_candle_file"]
 
-SEPARATORS = ",;\t|"
 ROWS_TO_TELL_LENGTH = 5000
-PARQUET_MARK = b"PAR1"
 
 
 def read_candle_file(path: Path, now: int) -> Bars | None:
@@ -41,9 +36,8 @@ def read_candle_file(path: Path, now: int) -> Bars | None:
     """
     where = path.name
     base = path.stem.partition("-")[0]
-    raw = _read_bytes(path)
     try:
-        table = _parquet_table(raw, base) if path.suffix == ".parquet" else _csv_table(raw, base)
+        table = read_table(path, lambda names: choose_columns(names, base))
         if table.height == 0:
             raise ValueError("is empty: it holds no candles")
         return _as_of(table, now)
@@ -51,69 +45,11 @@ def read_candle_file(path: Path, now: int) -> Bars | None:
         raise DataError(where, " ".join(str(error).split())) from None
 
 
-def _read_bytes(path: Path) -> bytes:
-    """Read a plain file; a symbolic link is not followed, whatever happened since the folder was listed."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise DataError(path.name, "is not a plain file")
-            return file.read()
-    except OSError as error:
-        raise DataError(path.name, f"cannot be read: {error.strerror}") from None
-
-
-def _parquet_table(raw: bytes, base: str) -> pl.DataFrame:
-    if not raw:
-        raise ValueError("is empty: it has no bytes")
-    if len(raw) < 12 or not raw.startswith(PARQUET_MARK) or not raw.endswith(PARQUET_MARK):
-        raise ValueError("is no complete parquet file; it may have been cut off while it was copied")
-    try:
-        columns = choose_columns(list(pl.read_parquet_schema(io.BytesIO(raw))), base)
-        table = pl.read_parquet(io.BytesIO(raw), columns=list(columns.values()), use_pyarrow=False)
-        return table.select(pl.col(name).alias(column) for column, name in columns.items())
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError) as error:
-        raise ValueError(f"is a damaged parquet file ({type(error).__name__})") from None
-
-
-def _csv_table(raw: bytes, base: str) -> pl.DataFrame:
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"is not UTF-8 text (byte {error.start})") from None
-    if "\0" in text:
-        raise ValueError("is not text: it holds NUL bytes")
-    head, _, body = text.lstrip("\r\n").partition("\n")
-    if not head.strip():
-        raise ValueError("is empty: it holds no text")
-    separator = max(SEPARATORS, key=head.count)
-    try:
-        names = next(csv.reader([head.rstrip("\r")], delimiter=separator))
-        columns = choose_columns(names, base)
-        table = _csv_rows(body.strip("\r\n"), separator, len(names))
-    except csv.Error:
-        raise ValueError("has a first line that cannot be read as a header") from None
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        raise ValueError(
-            "has lines with more fields than its header or broken quotes; decimal commas are not understood"
-        ) from None
-    positions = {column: names.index(name) for column, name in columns.items()}
-    return table.select(pl.col(f"c{position}").alias(column) for column, position in positions.items())
-
-
-def _csv_rows(body: str, separator: str, width: int) -> pl.DataFrame:
-    schema = {f"c{index}": pl.String for index in range(width)}
-    if not body.strip():
-        return pl.DataFrame(schema=schema)
-    table = pl.read_csv(io.BytesIO(body.encode()), has_header=False, separator=separator, schema=schema)
-    return table.filter(~pl.all_horizontal(pl.all().is_null()))
-
-
 def _as_of(table: pl.DataFrame, now: int) -> Bars | None:
     times, kinds = to_milliseconds(table["timestamp"])
     if (kinds == 0).any():
         row = int(np.argmin(kinds != 0))
-        raise ValueError(f"row {row + 1}: {_shown(table, row)} cannot be read as a time without guessing")
+        raise ValueError(f"row {row + 1}: {shown(table, row)} cannot be read as a time without guessing")
     rows = np.flatnonzero(times < now)
     if rows.size == 0:
         return None
@@ -135,11 +71,6 @@ def _as_of(table: pl.DataFrame, now: int) -> Bars | None:
     _refuse_impossible(columns, rows, table)
     candles = Candles.from_columns(_without_duplicates(columns))
     return Bars(candles, length, dropped=times.size - len(candles))
-
-
-def _shown(table: pl.DataFrame, row: int, column: str = "timestamp") -> str:
-    value = table[column][row]
-    return "nothing" if value is None else ascii(value if not isinstance(value, str) else value[:40])
 
 
 def _bar_length(times: np.ndarray, now: int) -> int:
@@ -185,7 +116,7 @@ def _refuse_impossible(columns: dict[str, np.ndarray], rows: np.ndarray, table: 
 def _what_is_wrong(bar: dict[str, float], table: pl.DataFrame, row: int) -> str:
     for name, value in bar.items():
         if not np.isfinite(value):
-            return f"{name} is no number ({_shown(table, row, name)})"
+            return f"{name} is no number ({shown(table, row, name)})"
         if name != "volume" and value <= 0:
             return f"{name} is {value:g}, not above zero"
     if bar["volume"] < 0:

@@ -9,7 +9,7 @@ import polars as pl
 
 from huracan.market.candles import COLUMNS
 
-__all__ = ["choose_columns", "to_milliseconds", "to_numbers", "unit_names"]
+__all__ = ["TIME_NAMES", "choose_columns", "to_milliseconds", "to_numbers", "unit_names"]
 
 TIME_NAMES = ("timestamp", "open_time", "opentime", "time", "datetime", "date", "unix")
 """Accepted headings of the open time; of several in one file the first of this list counts."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,19 +18,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from huracan.clock import milliseconds
-from huracan.errors import DataError, SettingsError
+from huracan.errors import DataError
 from huracan.market.candles import TIMEFRAMES, Candles
-from huracan.types import Market, Ticker
+from huracan.market.funding import Funding
+from huracan.types import Market, MarketKind, Ticker
 from huracan_exchanges.bars import Bars, instant, last_days, pages, resample
 from huracan_exchanges.candle_file import read_candle_file
+from huracan_exchanges.folder import Folder, list_folder
+from huracan_exchanges.funding_file import read_funding_file
 from huracan_exchanges.metadata import MarketFacts, Metadata, read_metadata
 from huracan_exchanges.probe import deadly_files
 from huracan_exchanges.settings import FilesSettings
 
 __all__ = ["FilesExchange", "estimate_spread_bps"]
 
-SUFFIXES = (".parquet", ".csv")
-_NAME = re.compile(r"([A-Z0-9]{1,20})-([A-Z0-9]{1,20})\.(parquet|csv)")
 _LEVERAGED = re.compile(r"(.+?)(UP|DOWN|BULL|BEAR|[2345][LS])")
 
 
@@ -50,7 +50,7 @@ class FilesExchange:
     """The folder as of ``now``. Each file is read once for its market and ticker, and again when its candles are asked
     for: a hundred coins must not lie in memory at once.
 
-    Raises SettingsError where the folder or the metadata cannot be read.
+    Raises SettingsError where a folder or the metadata cannot be read.
     """
 
     def __init__(self, settings: FilesSettings, now: datetime, log: logging.LoggerAdapter[logging.Logger]) -> None:
@@ -60,10 +60,13 @@ class FilesExchange:
         self._metadata = read_metadata(settings.metadata) if settings.metadata else Metadata(None, {})
         if settings.metadata and self._metadata.said_at is None:
             log.warning("%s has no serverTime: what it says about halts is not used", settings.metadata.name)
-        self._files, self._refused = _list_folder(settings.path)
+        perpetual = settings.market_type is MarketKind.PERPETUAL
+        self._folder = list_folder(settings.path, "exchange.path", perpetual)
+        self._files, self._refused = self._folder.files, self._folder.refused
+        self._rates = list_folder(settings.funding, "exchange.funding", perpetual) if settings.funding else None
         self._seen: dict[str, _Seen] | None = None
         self._newest: tuple[str, Bars] | None = None
-        self._deadly: frozenset[Path] | None = None
+        self._deadly: dict[Path, frozenset[Path]] = {}
 
     def markets(self) -> Sequence[Market]:
         """Return every pair whose first candle closed before the clock, by name."""
@@ -88,6 +91,22 @@ class FilesExchange:
             raise self._unknown(symbol)
         longer = resample(bars, TIMEFRAMES[timeframe], self._files[symbol].name)
         yield from pages(longer.candles.closed_at(milliseconds(self._now), timeframe), since, until)
+
+    def funding(self, symbol: str, since: int, until: int) -> Funding | None:
+        """Return what the pair's file in the folder of funding says, None where there is no file of it.
+
+        Raises DataError where the file cannot be used.
+        """
+        if self._rates is None:
+            return None
+        path = self._rates.files.get(symbol)
+        if path is not None:
+            self._refuse_deadly(self._rates, path)
+            return read_funding_file(path, milliseconds(self._now)).between(since, until)
+        refused = self._rates.why_not(symbol)
+        if refused is not None:
+            raise refused
+        return None
 
     def problems(self) -> Sequence[str]:
         """Return one line for each file that was left out, by file name."""
@@ -119,15 +138,18 @@ class FilesExchange:
     def _read(self, symbol: str) -> Bars | None:
         if self._newest is not None and self._newest[0] == symbol:
             return self._newest[1]
-        if self._deadly is None:
-            self._deadly = deadly_files(list(self._files.values()))
         path = self._files[symbol]
-        if path in self._deadly:
-            raise DataError(path.name, "is a damaged parquet file (reading it ends the process)")
+        self._refuse_deadly(self._folder, path)
         bars = read_candle_file(path, milliseconds(self._now))
         if bars is not None:
             self._newest = (symbol, bars)
         return bars
+
+    def _refuse_deadly(self, folder: Folder, path: Path) -> None:
+        if folder.path not in self._deadly:
+            self._deadly[folder.path] = deadly_files(list(folder.files.values()))
+        if path in self._deadly[folder.path]:
+            raise DataError(path.name, "is a damaged parquet file (reading it ends the process)")
 
     def _judge(self, symbol: str, bars: Bars) -> _Seen:
         base, _, quote = symbol.partition("-")
@@ -170,52 +192,9 @@ class FilesExchange:
         return last_trade_at is None or last_trade_at <= said_at
 
     def _unknown(self, symbol: str) -> DataError:
-        for name in (f"{symbol}{suffix}" for suffix in SUFFIXES):
-            if name in self._refused:
-                return DataError(name, self._refused[name])
-        return DataError(symbol, f"no candles in {self._settings.path} before {self._now:%Y-%m-%d %H:%M} UTC")
-
-
-def _list_folder(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
-    """Return the candle files by symbol and, by file name, why others are refused. Hidden files, sub-folders and files
-    that are no candles by their suffix are left alone."""
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        raise SettingsError(
-            f"exchange.path: {folder} cannot be read as a folder: {error.strerror}; "
-            "name a folder of BASE-QUOTE.parquet or BASE-QUOTE.csv files"
-        ) from None
-    files: dict[str, Path] = {}
-    refused: dict[str, str] = {}
-    for entry in entries:
-        hidden = entry.name.startswith(".") and not entry.name.startswith("..")
-        if hidden or not entry.name.lower().endswith(SUFFIXES):
-            continue
-        problem = _refusal(entry)
-        symbol = entry.name.rpartition(".")[0]
-        if problem is not None:
-            refused[_printable(entry.name)] = problem
-        elif symbol in files:
-            refused[files.pop(symbol).name] = f"{entry.name} is there too; keep one of the two"
-        else:
-            files[symbol] = Path(entry.path)
-    return files, refused
-
-
-def _refusal(entry: os.DirEntry[str]) -> str | None:
-    if entry.is_symlink():
-        return "is a symbolic link; only plain files in the folder itself are read"
-    if not _NAME.fullmatch(entry.name):
-        return "is not named BASE-QUOTE.parquet or BASE-QUOTE.csv in capital letters and digits"
-    if not entry.is_file(follow_symlinks=False):
-        return "is not a plain file"
-    return None
-
-
-def _printable(name: str) -> str:
-    return name if name.isprintable() else ascii(name)
+        return self._folder.why_not(symbol) or DataError(
+            symbol, f"no candles in {self._settings.path} before {self._now:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def _mark_leveraged(seen: dict[str, _Seen]) -> dict[str, _Seen]:

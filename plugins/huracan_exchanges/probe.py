@@ -57,13 +57,16 @@ def _survived(paths: Sequence[Path]) -> int:
 
 
 def main() -> None:
-    """Read the files named on standard input, a line on standard output after each."""
+    """Read the files named on standard input, of candles or funding, a line on standard output after each."""
     from huracan.errors import DataError
     from huracan_exchanges.candle_file import read_candle_file
+    from huracan_exchanges.funding_file import read_funding_file
 
     for name in sys.stdin.buffer.read().split(b"\0"):
         with contextlib.suppress(DataError):
             read_candle_file(Path(os.fsdecode(name)), now=2**62)
+        with contextlib.suppress(DataError):
+            read_funding_file(Path(os.fsdecode(name)), now=2**62)
         print(flush=True)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from huracan.config import Section, SettingsPath
 from huracan.types import MarketKind
@@ -18,14 +18,21 @@ class FilesSettings(Section):
     """A folder of candle files named BASE-QUOTE.parquet or BASE-QUOTE.csv."""
 
     candle_source: ClassVar[tuple[str, ...]] = ("path",)
+    funding_source: ClassVar[tuple[str, ...]] = ("funding",)
 
     name: Literal["files"] = Field("files", description="A folder of candle files.")
     path: SettingsPath = Field(
         Path("candles"),
-        description="Folder of BASE-QUOTE.parquet or BASE-QUOTE.csv files; its sub-folders are not read.",
+        description="Folder of BASE-QUOTE.parquet or BASE-QUOTE.csv files (perpetuals: BASE-QUOTE-PERP too); its "
+        "sub-folders are not read.",
     )
     metadata: SettingsPath | None = Field(
         None, description="The exchange's own market list as JSON (Binance exchangeInfo, also as .gz); optional."
+    )
+    funding: SettingsPath | None = Field(
+        None,
+        description="Perpetuals: folder of the funding of each, named as candles are, with columns timestamp and rate "
+        "(a fraction, above 0 where longs pay); optional, without it costs count a flat estimate.",
     )
     market_type: MarketKind = Field(MarketKind.SPOT, description="What the files hold: spot or perpetual.")
     taker_fee_bps: float = Field(10.0, ge=0, le=500, description="Taker fee per side, basis points.")
@@ -33,6 +40,12 @@ class FilesSettings(Section):
     stale_hours: float = Field(
         48.0, gt=0, description="A market whose last candle closed longer ago than this counts as not trading, hours."
     )
+
+    @model_validator(mode="after")
+    def _only_perpetuals_pay_funding(self) -> Self:
+        if self.funding is not None and self.market_type is not MarketKind.PERPETUAL:
+            raise ValueError("funding is what perpetuals pay: set market_type: perpetual, or leave funding out")
+        return self
 
 
 class SimulatedSettings(Section):
