@@ -53,12 +53,15 @@ class NightReport:
     coins: tuple[CoinReport, ...]
     minutes: float | None
     """Wall time of training, None while it goes on."""
+    encoder: Mapping[str, Any] | None = None
+    """What the shared encoder was worth, None where it was not tried."""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "run_date": self.run_date.isoformat(),
             "coins": [coin.to_json() for coin in self.coins],
             "minutes": self.minutes,
+            "encoder": self.encoder,
         }
 
 
@@ -86,7 +89,7 @@ def read_report(context: Context, run_date: date) -> NightReport | None:
     coins.sort(key=lambda coin: (coin.rank is None, coin.rank or 0, coin.symbol))
     job = context.store.ledger.job(JOB, run_date)
     minutes = None if job is None or job.seconds is None else round(job.seconds / 60, 4)
-    return NightReport(run_date, tuple(coins), minutes)
+    return NightReport(run_date, tuple(coins), minutes, summary.get("encoder"))
 
 
 def _pointer(context: Context, symbol: str) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ WORDS = {
     "net_pnl": ("PnL", "{:.1%}", "above"),
     "max_drawdown": ("DD", "{:.0%}", "below"),
     "samples": ("trades", "{:.0f}", "above"),
-    "deflated_sharpe": ("not luck", "{:.0%}", "above"),
+    "deflated_sharpe": ("skill", "{:.0%}", "above"),
 }
 """How the gates of this plugin are called in a word, how their limits are written, and on which side is good; in the
 order of the table's columns."""
@@ -97,6 +97,8 @@ def _notes(report: NightReport, workspace: str, width: int) -> Iterator[Text]:
     for coin in report.coins:
         if coin.reason:
             yield Text.assemble((f"{coin.symbol} {coin.state}: ", "yellow"), coin.reason)
+    if report.encoder:
+        yield Text(_encoder(report.encoder), style="dim")
     yield Text(_totals(report, width), style="bold")
     folders = {coin.path.rsplit("/", 1)[-1] for coin in report.coins if coin.path}
     model = folders.pop() if len(folders) == 1 else "MODEL"
@@ -114,7 +116,7 @@ def _table(report: NightReport, width: int) -> Table:
     )  # fmt: skip
     table.add_column("#", justify="right", style="dim", no_wrap=True)
     table.add_column("Coin", no_wrap=True)
-    for heading in ("Sharpe", "Hits", "Net PnL", "Max DD", "Trades"):
+    for heading in ("Sharpe", "Skill", "Hits", "Net PnL", "Max DD", "Trades"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Gates", min_width=20)
     if width >= CHAMPION_FROM:
@@ -142,7 +144,7 @@ def _cells(coin: CoinReport, run_date: date) -> list[Text]:
 
     return [
         Text(str(coin.rank or "")), Text(coin.symbol, style="bold green" if coin.metadata["passed"] else ""),
-        number("sharpe", "{:.2f}"), number("hit_rate", "{:.1%}"), number("net_pnl", "{:+.1%}"),
+        number("sharpe", "{:.2f}"), number("deflated_sharpe", "{:.0%}"), number("hit_rate", "{:.1%}"), number("net_pnl", "{:+.1%}"),
         number("max_drawdown", "{:.1%}"), number("samples", "{:.0f}"), _why(coin.metadata), _champion(coin, run_date),
         Text((coin.path or "").rsplit("/", 1)[-1]),
     ]  # fmt: skip
@@ -158,8 +160,13 @@ def _why(metadata: Mapping[str, Any]) -> Text:
         return Text("no gates, so not passed", style="red")
     if not failed:
         return Text(f"all {len(gates)} passed", style="green")
+    if any(gate["gate"] == "threshold" for gate in failed) and metadata["metrics"]["samples"] == 0:
+        return Text("found nothing worth trading", style="dim")
     reasons: dict[str, list[str]] = {}
     for gate in failed:
+        if gate["gate"] == "threshold":
+            reasons.setdefault("", []).append("no threshold")
+            continue
         name, _, side = WORDS.get(gate["gate"], (gate["sentence"], "", ""))
         word = {"above": "low", "below": "high"}.get(side, "")
         if side and gate["value"] is None:
@@ -189,10 +196,23 @@ def _limits(report: NightReport) -> str:
     gates: list[Mapping[str, Any]] = next((coin.metadata["gates"] for coin in report.coins if coin.metadata), [])
     parts = []
     for gate in sorted(gates, key=lambda gate: _place(gate["gate"])):
+        if gate["gate"] == "threshold":
+            continue
         name, form, side = WORDS.get(gate["gate"], (gate["gate"], "{:g}", ""))
         limit = "" if gate["limit"] is None else f" {side} {form.format(gate['limit'])}".replace("  ", " ")
         parts.append(f"{name}{limit}")
     return " · ".join(parts)
+
+
+def _encoder(worth: Mapping[str, Any]) -> str:
+    """Say what the shared encoder was worth, with and without."""
+    gain, error = worth["loss_gain"], worth["standard_error"]
+    both = worth["information_coefficient"]
+    noise = "" if error is None else f" ± {error:.4f}"
+    return (
+        f"Shared encoder: loss lower by {gain:+.4f}{noise}, information coefficient {both['with']:+.3f} with and "
+        f"{both['without']:+.3f} without; used by {worth['used']} of {worth['coins']} coins"
+    )
 
 
 def _totals(report: NightReport, width: int) -> str:

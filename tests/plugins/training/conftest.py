@@ -173,7 +173,7 @@ def fill(paths: Paths, symbols: Sequence[str], rows: int, later: int, failed: Se
         reports[symbol] = {
             "state": "failed" if symbol in failed else "ok", "file": paths.relative(paths.candle_file(symbol)),
             "rows": rows, "first": None, "last": None, "usable_since": START,
-            "usable_rows": rows, "breaks": [], "gaps": [],
+            "usable_rows": rows, "breaks": [], "gaps": [], "funding": None,
             "problems": ["the file is empty"] if symbol in failed else [],
         }  # fmt: skip
     head = {"schema": 1, "run_date": as_of.date().isoformat(), "as_of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}"}

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import psutil
 import pytest
@@ -83,6 +84,13 @@ def test_a_planted_edge_becomes_champion_and_noise_does_not(coins: Make, schemas
     assert hashlib.sha256((folder / "sha256.txt").read_bytes()).hexdigest() == champion["sha256"]
     model = lightgbm_trainer().load((folder / "model.bin").read_bytes())
     values = pl.read_parquet(folder / "features.parquet").drop("timestamp", "label").to_numpy()
+    inputs = json.loads((folder / "inputs.json").read_text())
+    if encoder := inputs["encoder"]:  # what a trading process does with a row of features
+        scaled = np.clip(
+            (values - encoder["mean"]) * np.array(encoder["scale"]), -encoder["largest"], encoder["largest"]
+        )
+        values = np.column_stack([values, np.nan_to_num(scaled) @ np.array(encoder["components"])])
+    assert values.shape[1] == len(inputs["columns"])
     assert (model.predict(values) > champion["threshold"]).any()
     assert not context.paths.champion("BTC-USDT").exists()
     verify_checksums(context.paths.champions)
