@@ -162,7 +162,7 @@ write_demo_settings() {
 workspace: .
 exchange: {name: simulated}
 universe: {quote: USDT, top: 20}
-candles: {timeframe: 1h, days: 365}
+candles: {timeframe: 1h, days: 730}
 training: {mode: hybrid}
 TEXT
   mv -- "$1.tmp" "$1"

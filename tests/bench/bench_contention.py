@@ -16,7 +16,7 @@ import numpy as np
 from bench_training import floor_seconds
 from night import FIXED, model_folders, timed, workspace
 
-RUNS = 2
+RUNS = 1
 
 
 @contextmanager

@@ -65,17 +65,16 @@ def cluster(kit: Path) -> Iterator[Cluster]:
     address = f"127.0.0.1:{free_port()}"
     ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus", "1", "--block", "--disable-usage-stats"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment, "start_new_session": True}
-    head = subprocess.Popen(
-        [*ray, "--head", "--port", address.partition(":")[2], "--include-dashboard=false", "--temp-dir", folder],
-        **quiet,
-    )  # type: ignore[call-overload]
-    wait_for(lambda: answers(address))
-    second = subprocess.Popen([*ray, "--address", address], **quiet)  # type: ignore[call-overload]
-    wait_for(lambda: nodes(address, environment) == 2)
+    started: list[subprocess.Popen[bytes]] = []
     try:
-        yield Cluster(address, psutil.Process(second.pid))
+        words = ["--head", "--port", address.partition(":")[2], "--include-dashboard=false", "--temp-dir", folder]
+        started.append(subprocess.Popen([*ray, *words], **quiet))  # type: ignore[call-overload]
+        wait_for(lambda: answers(address))
+        started.append(subprocess.Popen([*ray, "--address", address], **quiet))  # type: ignore[call-overload]
+        wait_for(lambda: nodes(address, environment) == 2)
+        yield Cluster(address, psutil.Process(started[1].pid))
     finally:
-        for process in (second, head):
+        for process in started:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         for left in psutil.process_iter(["cmdline"]):
