@@ -144,7 +144,8 @@ def _cells(coin: CoinReport, run_date: date) -> list[Text]:
 
     return [
         Text(str(coin.rank or "")), Text(coin.symbol, style="bold green" if coin.metadata["passed"] else ""),
-        number("sharpe", "{:.2f}"), number("deflated_sharpe", "{:.0%}"), number("hit_rate", "{:.1%}"), number("net_pnl", "{:+.1%}"),
+        number("sharpe", "{:.2f}"), number("deflated_sharpe", "{:.0%}"), number("hit_rate", "{:.1%}"),
+        number("net_pnl", "{:+.1%}"),
         number("max_drawdown", "{:.1%}"), number("samples", "{:.0f}"), _why(coin.metadata), _champion(coin, run_date),
         Text((coin.path or "").rsplit("/", 1)[-1]),
     ]  # fmt: skip

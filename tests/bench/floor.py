@@ -26,8 +26,8 @@ def main(folders: list[str]) -> None:
         y = frame["label"].to_numpy()
         labelled = int(np.isfinite(y).sum())
         splits = json.loads((folder / "split_indices.json").read_text())["folds"]
-        rows = [np.concatenate([np.arange(a, min(b, labelled)) for a, b in fold["train"]]) for fold in splits]
-        coins.append((x, y, [*rows, np.arange(labelled)]))
+        fitted = [np.concatenate([np.arange(a, min(b, labelled)) for a, b in fold["train"]]) for fold in splits]
+        coins.append((x, y, [*fitted, np.arange(labelled)]))
     settings = {
         "objective": "binary", "num_leaves": SAME["leaves"], "learning_rate": SAME["learning_rate"],
         "max_bin": SAME["bins"], "min_data_in_leaf": SAME["rows_per_leaf"], "num_threads": 1, "verbosity": -1,
@@ -38,7 +38,7 @@ def main(folders: list[str]) -> None:
     begun = time.perf_counter()
     for x, y, fits in coins:
         for rows in fits:
-            lightgbm.train(settings, lightgbm.Dataset(x[rows], y[rows], params=settings), SAME["trees"])
+            lightgbm.train(settings, lightgbm.Dataset(x[rows], y[rows], params=settings), int(SAME["trees"]))
     print(time.perf_counter() - begun, flush=True)
 
 

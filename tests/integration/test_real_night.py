@@ -18,8 +18,8 @@ from huracan.clock import milliseconds, parse_instant
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
 ARTEFACTS = {
-    "model.bin", "config.json", "metrics.json", "costs.json", "features.json", "inputs.json", "metadata.json", "sha256.txt",
-    "features.parquet", "split_indices.json", "training_log.json",
+    "model.bin", "config.json", "metrics.json", "costs.json", "features.json", "inputs.json", "metadata.json",
+    "sha256.txt", "features.parquet", "split_indices.json", "training_log.json",
 }  # fmt: skip
 
 

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
-import shutil
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from huracan.context import Context, RunInfo
@@ -37,19 +30,24 @@ Make = Callable[..., Any]
 STABLE = ("model.bin", "metrics.json", "features.json", "inputs.json", "config.json", "costs.json")
 
 
-@dataclass
-class Cluster:
-    """A head and a second node, of one processor each; ``second`` is the process that makes the second one a node."""
+class TwoNodes:
+    """A head and a second node of one processor each, as Ray's own tests start them."""
 
-    address: str
-    second: psutil.Process
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        self._second = self._cluster.add_node(num_cpus=1)
+
+    @property
+    def address(self) -> str:
+        return str(self._cluster.address)
 
     def kill_second(self) -> None:
-        for process in [*self.second.children(recursive=True), self.second]:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
+        self._cluster.remove_node(self._second, allow_graceful=False)
+
+    def close(self) -> None:
+        self._cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 def free_port() -> int:
@@ -59,52 +57,14 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def cluster(kit: Path) -> Iterator[Cluster]:
-    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # Ray's sockets need a short path
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(kit)}
-    address = f"127.0.0.1:{free_port()}"
-    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus", "1", "--block", "--disable-usage-stats"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment, "start_new_session": True}
-    started: list[subprocess.Popen[bytes]] = []
+def cluster(kit: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoNodes]:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("PYTHONPATH", str(kit))
+    nodes = TwoNodes()
     try:
-        words = ["--head", "--port", address.partition(":")[2], "--include-dashboard=false", "--temp-dir", folder]
-        started.append(subprocess.Popen([*ray, *words], **quiet))  # type: ignore[call-overload]
-        wait_for(lambda: answers(address))
-        started.append(subprocess.Popen([*ray, "--address", address], **quiet))  # type: ignore[call-overload]
-        wait_for(lambda: nodes(address, environment) == 2)
-        yield Cluster(address, psutil.Process(started[1].pid))
+        yield nodes
     finally:
-        for process in started:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        for left in psutil.process_iter(["cmdline"]):
-            if folder in " ".join(left.info["cmdline"] or []):
-                left.kill()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def answers(address: str) -> bool:
-    host, _, port = address.partition(":")
-    with socket.socket() as asking:
-        return asking.connect_ex((host, int(port))) == 0
-
-
-def nodes(address: str, environment: dict[str, str]) -> int:
-    program = (
-        f"import ray; ray.init({address!r}, log_to_driver=False, logging_level='ERROR')\n"
-        "print(sum(n['Alive'] for n in ray.nodes()))"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
-    )
-    return int(ended.stdout.strip() or 0)
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 240
-    while not happened():
-        assert time.monotonic() < deadline, "waited for four minutes"
-        time.sleep(0.1)
+        nodes.close()
 
 
 def digests(context: Context) -> dict[str, str]:
@@ -125,7 +85,7 @@ def forced(context: Context) -> Context:
 class KillsANode:
     """Progress that kills the second node when a coin on the cluster is in the middle of its folds."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: TwoNodes) -> None:
         self._cluster = cluster
         self.killed = False
 
@@ -140,7 +100,7 @@ class KillsANode:
 
 
 def test_a_night_whose_node_dies_loses_nothing_and_gives_the_bytes_of_a_local_one(
-    coins: Make, cluster: Cluster
+    coins: Make, cluster: TwoNodes
 ) -> None:
     night = coins("EDGE-USDT", "BTC-USDT", "AAA-USDT", "BBB-USDT", "EDGEB-USDT", "CCC-USDT")
     local = night.context()
