@@ -50,4 +50,4 @@ def _refuse_impossible(candles: Candles) -> None:
         raise DataError("candles", f"row {row}: {bar}; features of what follows would be wrong")
 
 
-CLASSIC = FeatureSet("classic", 1, COLUMNS, WARMUP, compute)
+CLASSIC = FeatureSet("classic", 2, COLUMNS, WARMUP, compute)

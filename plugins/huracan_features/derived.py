@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import talib
 
 from huracan.types import FeatureInput
-from huracan_features.windows import lag, ratio, rolling
+from huracan_features.windows import lag, ratio, rolling, rolling_moments
 
 __all__ = ["COLUMNS", "compute"]
 
 LAGS = {"ret_1": (1, 2, 3, 6, 12, 24), "volume_ratio": (1, 2, 3), "rsi_14": (1, 6), "macd_histogram": (1,)}
 EXTREME_ROWS = (20, 50, 100)
+EXTREMES = {"min": np.minimum, "max": np.maximum}
 MOMENT_ROWS = (10, 50, 100)
 INTERACTIONS = (
     ("ret_1", "volume_ratio"),
@@ -37,16 +37,20 @@ COLUMNS = (
 
 def compute(given: FeatureInput, known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the columns of this group; extremes of the close are relative to it, volumes to their mean."""
-    close, volume = given.candles.close, given.candles.volume
+    close = given.candles.close
+    moves, volume = known["ret_1"], given.candles.volume
     made = {f"{name}_lag_{rows}": lag(known[name], rows) for name, lags in LAGS.items() for rows in lags}
-    for rows in EXTREME_ROWS:
-        made[f"close_min_{rows}"] = talib.MIN(close, rows) / close - 1.0
-        made[f"close_max_{rows}"] = talib.MAX(close, rows) / close - 1.0
-    for rows in MOMENT_ROWS:
-        made[f"ret_1_mean_{rows}"] = rolling(known["ret_1"], rows, "mean")
-        made[f"ret_1_std_{rows}"] = rolling(known["ret_1"], rows, "std")
-    for what in ("min", "max", "std"):
-        made[f"volume_{what}_20"] = ratio(rolling(volume, 20, what), known["volume_sma_20"])
+    for what, join in EXTREMES.items():
+        for rows, extreme in zip(EXTREME_ROWS, rolling(join, close, *EXTREME_ROWS), strict=True):
+            extreme /= close
+            extreme -= 1.0
+            made[f"close_{what}_{rows}"] = extreme
+        (extreme,) = rolling(join, volume, 20)
+        made[f"volume_{what}_20"] = ratio(extreme, known["volume_sma_20"])
+    for rows, (mean, deviation) in zip(MOMENT_ROWS, rolling_moments(moves, *MOMENT_ROWS), strict=True):
+        made[f"ret_1_mean_{rows}"], made[f"ret_1_std_{rows}"] = mean, deviation
+    ((_, deviation),) = rolling_moments(volume, 20)
+    made["volume_std_20"] = ratio(deviation, known["volume_sma_20"])
     for left, right in INTERACTIONS:
         made[f"{left}_x_{right}"] = known[left] * known[right]
     return made

@@ -40,7 +40,9 @@ def _efficiency(close: np.ndarray) -> np.ndarray:
 
     Kaufman, Trading Systems and Methods, "Adaptive Moving Average". A market that stood still went straight nowhere: 0.
     """
-    gone = np.abs(close - lag(close, TREND_ROWS))
-    walked = rolling(np.abs(close - lag(close, 1)), TREND_ROWS, "sum")
-    strength = np.clip(ratio(gone, walked), 0.0, 1.0)
-    return np.where(walked == 0, 0.0, strength)
+    gone, step = close - lag(close, TREND_ROWS), close - lag(close, 1)
+    (walked,) = rolling(np.add, np.abs(step, out=step), TREND_ROWS)
+    strength = ratio(np.abs(gone, out=gone), walked)
+    np.minimum(strength, 1.0, out=strength)
+    strength[walked == 0] = 0.0
+    return strength

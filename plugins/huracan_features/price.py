@@ -8,7 +8,7 @@ import numpy as np
 import talib
 
 from huracan.types import FeatureInput
-from huracan_features.windows import lag, ratio, rolling
+from huracan_features.windows import change, lag, ratio, rolling_mean, rolling_moments, rolling_std
 
 __all__ = ["COLUMNS", "compute"]
 
@@ -25,35 +25,34 @@ def compute(given: FeatureInput, known: Mapping[str, np.ndarray]) -> dict[str, n
     c = given.candles
     close = c.close
     made = {
-        "ret_1": ratio(close, lag(close, 1)) - 1.0,
-        "ret_5": ratio(close, lag(close, 5)) - 1.0,
-        "ret_20": ratio(close, lag(close, 20)) - 1.0,
+        "ret_1": change(close, 1),
+        "ret_5": change(close, 5),
+        "ret_20": change(close, 20),
         "price_change": close - lag(close, 1),
         "high_low_ratio": c.high / c.low,
         "close_open_ratio": close / c.open,
     }
     made["log_ret_1"] = np.log1p(made["ret_1"])
     made["log_ret_5"] = np.log1p(made["ret_5"])
-    for rows in (5, 10, 20, 50):
-        made[f"sma_{rows}"] = talib.SMA(close, rows)
+    made["sma_5"], made["sma_10"], made["sma_20"], made["sma_50"] = rolling_mean(close, 5, 10, 20, 50)
     for rows in (5, 10, 20):
         made[f"ema_{rows}"] = talib.EMA(close, rows)
-    made["price_vs_sma_20"] = ratio(close, made["sma_20"]) - 1.0
-    for rows in (5, 20):
-        made[f"volatility_{rows}"] = rolling(made["log_ret_1"], rows, "std")
+    made["price_vs_sma_20"] = close / made["sma_20"] - 1.0
+    (_, made["volatility_5"]), (_, made["volatility_20"]) = rolling_moments(made["log_ret_1"], 5, 20)
     made["atr_14"] = talib.ATR(c.high, c.low, close, 14)
-    return made | _bands(close)
+    return made | _bands(close, made["sma_20"], rolling_std(close, 20) * np.sqrt(19 / 20))
 
 
-def _bands(close: np.ndarray) -> dict[str, np.ndarray]:
+def _bands(close: np.ndarray, middle: np.ndarray, deviation: np.ndarray) -> dict[str, np.ndarray]:
     """Bollinger bands of 20 rows and 2 standard deviations (n): width over the middle, place of the close in them."""
-    middle, deviation = rolling(close, 20, "mean"), rolling(close, 20, "std") * np.sqrt(19 / 20)
     # Twenty equal prices leave a deviation of rounding size: the close then has no place in bands that have no width.
-    deviation = np.where(deviation <= 1e-12 * middle, np.where(np.isnan(deviation), np.nan, 0.0), deviation)
-    upper, lower = middle + 2 * deviation, middle - 2 * deviation
+    deviation[deviation <= 1e-12 * middle] = 0.0
+    deviation *= 2
+    upper, lower = middle + deviation, middle - deviation
+    width = upper - lower
     return {
         "bb_upper": upper,
         "bb_lower": lower,
-        "bb_width": ratio(upper - lower, middle),
-        "price_vs_bb": ratio(close - lower, upper - lower),
+        "bb_width": width / middle,
+        "price_vs_bb": ratio(close - lower, width),
     }

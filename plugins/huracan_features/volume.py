@@ -23,12 +23,13 @@ FLOW_ROWS = 100
 def compute(given: FeatureInput, known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the columns of this group."""
     close, volume = given.candles.close, given.candles.volume
-    average = rolling(volume, 20, "mean")
-    whole = rolling(volume, FLOW_ROWS, "sum")
-    direction = np.sign(close - lag(close, 1))
+    average, whole = rolling(np.add, volume, 20, FLOW_ROWS)
+    average /= 20
+    (by_price,) = rolling(np.add, known["ret_1"] * volume, FLOW_ROWS)
+    (by_direction,) = rolling(np.add, np.sign(close - lag(close, 1)) * volume, FLOW_ROWS)
     return {
         "volume_sma_20": average,
         "volume_ratio": ratio(volume, average),
-        "price_volume_trend": ratio(rolling(known["ret_1"] * volume, FLOW_ROWS, "sum"), whole),
-        "on_balance_volume": ratio(rolling(direction * volume, FLOW_ROWS, "sum"), whole),
+        "price_volume_trend": ratio(by_price, whole),
+        "on_balance_volume": ratio(by_direction, whole),
     }

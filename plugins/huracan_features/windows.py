@@ -1,23 +1,24 @@
 """Rolling windows over arrays: each value is made of its own window alone, so that history before it changes nothing.
 
-Running sums would be a little faster and would carry rounding, and any NaN, from the first row to the last.
+Running sums would carry rounding, and any NaN, from the first row to the last; taking each window by itself costs rows
+times window. Here windows of 1, 2, 4, ... rows are made by joining two neighbours, and any other window is joined of
+those: about twice the logarithm of its length in passes over the array, always in the same order.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 __all__ = [
     "ROUNDING",
+    "Pairs",
+    "change",
     "lag",
     "ratio",
     "rolling",
-    "rolling_beta",
-    "rolling_correlation",
-    "rolling_count",
-    "rolling_rank",
-    "windowed",
+    "rolling_mean",
+    "rolling_moments",
+    "rolling_std",
 ]
 
 ROUNDING = 1e-10
@@ -26,82 +27,139 @@ ROUNDING = 1e-10
 
 def lag(values: np.ndarray, rows: int) -> np.ndarray:
     """Return ``values`` moved ``rows`` rows later; the first ones are NaN."""
-    result = np.full(len(values), np.nan)
-    if rows < len(values):
-        result[rows:] = values[: len(values) - rows]
+    result = np.empty(len(values))
+    result[:rows] = np.nan
+    result[rows:] = values[: max(0, len(values) - rows)]
+    return result
+
+
+def change(values: np.ndarray, rows: int) -> np.ndarray:
+    """Return the relative change over ``rows`` rows of values that are above zero or NaN."""
+    result = np.empty(len(values))
+    result[:rows] = np.nan
+    later = result[rows:]
+    np.divide(values[rows:], values[: len(later)], out=later)
+    later -= 1.0
     return result
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Return ``part / whole``, NaN where ``whole`` is 0 or either is unknown."""
-    result = np.full(len(part), np.nan)
-    np.divide(part, whole, out=result, where=(whole != 0) & np.isfinite(whole) & np.isfinite(part))
+    with np.errstate(all="ignore"):
+        result: np.ndarray = part / whole
+    known = np.isfinite(result)
+    np.putmask(result, np.logical_not(known, out=known), np.nan)
     return result
 
 
-def windowed(values: np.ndarray, rows: int) -> np.ndarray:
-    """Return a view of shape (len(values) - rows + 1, rows), empty where there are fewer rows than that."""
-    if len(values) < rows:
-        return np.empty((0, rows))
-    return sliding_window_view(values, rows)
+def rolling(join: np.ufunc, values: np.ndarray, *lengths: int) -> list[np.ndarray]:
+    """Return, for each length, ``np.add``, ``np.minimum`` or ``np.maximum`` over the last so many values.
+
+    As many as there are values: NaN until the first whole window, and where one holds a NaN.
+    """
+    found = [np.empty(len(values)) for _ in lengths]
+    kept = [values] * len(lengths)
+    joined, span = values, 1
+    for rows, result in zip(lengths, found, strict=True):
+        result[: rows - 1] = np.nan
+    while True:
+        for number, rows in enumerate(lengths):
+            whole, at = found[number][rows - 1 :], rows & (span - 1)
+            if rows & span and len(whole):
+                piece = joined[at : at + len(whole)]
+                if at:
+                    join(kept[number], piece, out=whole)
+                    kept[number] = whole
+                elif rows > span:
+                    kept[number] = piece
+                else:
+                    whole[:] = piece
+        if 2 * span > min(max(lengths), len(values)):
+            return found
+        joined = join(joined[:-span], joined[span:])
+        span *= 2
 
 
-def rolling(values: np.ndarray, rows: int, what: str) -> np.ndarray:
-    """Return the ``mean``, ``std`` (n - 1), ``min``, ``max`` or ``sum`` of the last ``rows`` values; NaN before."""
-    view = windowed(values, rows)
-    if what == "std":
-        found = np.sqrt(_squares(view - view.mean(axis=1, keepdims=True)) / (rows - 1))
-    else:
-        found = getattr(view, what)(axis=1)
-    return _after(found, len(values), rows)
+def rolling_mean(values: np.ndarray, *lengths: int) -> list[np.ndarray]:
+    """Return the mean of the last so many values, for each length."""
+    found = rolling(np.add, values, *lengths)
+    for rows, each in zip(lengths, found, strict=True):
+        each /= rows
+    return found
 
 
-def rolling_count(marks: np.ndarray, rows: int) -> np.ndarray:
-    """Return how many of the last ``rows`` marks are true, as whole numbers; fewer rows count as false."""
-    counted = np.cumsum(marks)
-    counted[rows:] -= counted[:-rows].copy()
-    return counted
-
-
-def rolling_correlation(left: np.ndarray, right: np.ndarray, rows: int) -> np.ndarray:
-    """Return Pearson's correlation of the last ``rows`` pairs; NaN where one side does not vary."""
-    scale = np.sqrt(_spread(left, left, rows) * _spread(right, right, rows))
-    return _after(np.clip(ratio(_spread(left, right, rows), scale), -1.0, 1.0), len(left), rows)
-
-
-def rolling_beta(values: np.ndarray, market: np.ndarray, rows: int) -> np.ndarray:
-    """Return the slope of ``values`` on ``market`` over the last ``rows`` pairs; NaN where the market does not vary."""
-    return _after(ratio(_spread(values, market, rows), _spread(market, market, rows)), len(values), rows)
-
-
-def rolling_rank(values: np.ndarray, rows: int) -> np.ndarray:
-    """Return the share of the last ``rows`` values that lie below the newest: 0 to under 1, NaN with any unknown."""
-    view = windowed(values, rows)
-    below = np.count_nonzero(view < view[:, -1:], axis=1) / rows
-    ranked = _after(below, len(values), rows)
-    return np.where(rolling_count(~np.isfinite(values), rows) == 0, ranked, np.nan)
-
-
-def _spread(left: np.ndarray, right: np.ndarray, rows: int) -> np.ndarray:
-    """Return the sum of products of deviations from the mean in each window: for values around zero, as returns are.
+def rolling_moments(values: np.ndarray, *lengths: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return mean and standard deviation (n - 1), for each length, of values that do not lie far from zero, as returns.
 
     Sums in one pass lose what is smaller than the mean square by rounding; a variance that small is taken as none.
     """
-    a, b = windowed(left, rows), windowed(right, rows)
-    products: np.ndarray = np.einsum("ij,ij->i", a, b)
-    spread: np.ndarray = products - np.einsum("ij->i", a) * np.einsum("ij->i", b) / rows
-    if left is right:
-        return np.where(spread <= ROUNDING * products, 0.0, spread)
-    return spread
+    sums, squares = rolling(np.add, values, *lengths), rolling(np.add, values * values, *lengths)
+    for rows, total, spread in zip(lengths, sums, squares, strict=True):
+        _deviations(total, spread, rows)
+        spread /= rows - 1
+        np.sqrt(spread, out=spread)
+        total /= rows
+    return list(zip(sums, squares, strict=True))
 
 
-def _squares(view: np.ndarray) -> np.ndarray:
-    squares: np.ndarray = np.einsum("ij,ij->i", view, view)
-    return squares
+def _deviations(total: np.ndarray, squares: np.ndarray, rows: int) -> None:
+    """Make sums of squares into sums of squared deviations from the mean."""
+    least = ROUNDING * squares
+    apart = total * total
+    apart /= rows
+    squares -= apart
+    squares[squares <= least] = 0.0
 
 
-def _after(found: np.ndarray, length: int, rows: int) -> np.ndarray:
-    result = np.full(length, np.nan)
-    if len(found):
-        result[rows - 1 :] = found
+def rolling_std(values: np.ndarray, rows: int) -> np.ndarray:
+    """Return the standard deviation (n - 1) of the last ``rows`` values.
+
+    Squared deviations from the mean are joined as in Chan, Golub and LeVeque, Updating Formulae and a Pairwise
+    Algorithm for Computing Sample Variances (1979): nothing is lost where the mean is large.
+    """
+    result = np.full(len(values), np.nan)
+    whole = result[rows - 1 :]
+    sums, squares, span = values, values - values, 1
+    total = spread = np.empty(0)
+    while len(whole) and span <= rows:
+        at = rows & (span - 1)
+        if rows & span:
+            piece, more = sums[at : at + len(whole)], squares[at : at + len(whole)]
+            if at:
+                apart = piece / span - total / at
+                spread = spread + more + apart * apart * (at * span / (at + span))
+                total = total + piece
+            else:
+                total, spread = piece, more
+        if 2 * span <= rows:
+            apart = sums[span:] - sums[:-span]
+            squares = squares[:-span] + squares[span:] + apart * apart * (0.5 / span)
+            sums = sums[:-span] + sums[span:]
+        span *= 2
+    whole[:] = np.sqrt(spread / (rows - 1))
     return result
+
+
+class Pairs:
+    """How a column moves with another over the last ``rows`` pairs of values around zero, as returns are."""
+
+    def __init__(self, values: np.ndarray, rows: int) -> None:
+        self._values, self._rows = values, rows
+        (self._sum,), (self._spread,) = rolling(np.add, values, rows), rolling(np.add, values * values, rows)
+        _deviations(self._sum, self._spread, rows)
+
+    def correlation(self, other: Pairs) -> np.ndarray:
+        """Return Pearson's correlation; NaN where one side does not vary."""
+        found = ratio(self._with(other), np.sqrt(self._spread * other._spread))
+        return np.clip(found, -1.0, 1.0, out=found)
+
+    def slope_on(self, market: Pairs) -> np.ndarray:
+        """Return the slope of these values on those of the market; NaN where the market does not vary."""
+        return ratio(self._with(market), market._spread)
+
+    def _with(self, other: Pairs) -> np.ndarray:
+        (together,) = rolling(np.add, self._values * other._values, self._rows)
+        apart = self._sum * other._sum
+        apart /= self._rows
+        together -= apart
+        return together

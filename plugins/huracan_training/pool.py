@@ -32,6 +32,10 @@ ONE_THREAD = dict.fromkeys(
 )  # fmt: skip
 """Set before the worker imports anything: more threads than cores are many times slower, not faster."""
 
+KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**29), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+"""For glibc: a worker's arrays are of the same sizes for every coin. Giving their memory back and asking for it again
+costs as much as computing the features of a long history."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -161,7 +165,7 @@ class WorkerPool:
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
-                env={**os.environ, **ONE_THREAD},
+                env={**os.environ, **ONE_THREAD, **KEPT_MEMORY},
             )
         worker = _Worker(process, Connection(here.detach()))
         self._workers.append(worker)

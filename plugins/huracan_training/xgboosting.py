@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["xgboost_trainer"]
 
 DEFAULTS: Mapping[str, Any] = {
-    "trees": 60,
-    "leaves": 8,
-    "learning_rate": 0.06,
-    "leaf_weight": 60.0,
-    "l2": 10.0,
+    "trees": 80,
+    "leaves": 20,
+    "learning_rate": 0.08,
+    "leaf_weight": 5.0,
+    "leaf_share": 0.004,
+    "l2": 3.0,
     "bins": 63,
     "column_share": 0.5,
     "row_share": 0.7,
@@ -33,7 +34,7 @@ rows where labels are even."""
 SPACE: Mapping[str, Space] = {
     "leaves": IntRange(3, 24, log=True),
     "learning_rate": FloatRange(0.02, 0.15, log=True),
-    "leaf_weight": FloatRange(10.0, 250.0, log=True),
+    "leaf_share": FloatRange(0.002, 0.05, log=True),
     "l2": FloatRange(0.1, 100.0, log=True),
     "column_share": FloatRange(0.2, 0.9),
 }
@@ -77,7 +78,7 @@ def _settings(parameters: Mapping[str, Any], data: TrainingData, seed: int) -> d
         "max_depth": 0,
         "max_leaves": parameters["leaves"],
         "learning_rate": parameters["learning_rate"],
-        "min_child_weight": parameters["leaf_weight"],
+        "min_child_weight": max(parameters["leaf_weight"], parameters["leaf_share"] * len(data.y) / 4),
         "reg_lambda": parameters["l2"],
         "max_bin": parameters["bins"],
         "colsample_bytree": parameters["column_share"],

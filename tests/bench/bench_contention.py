@@ -1,22 +1,22 @@
 """Prints how much slower a night's training is with a busy process on one of two cores.
 
-``python tests/bench/bench_contention.py``: the 12-coin task of ``bench_training`` with nothing else running, then with
-an endless loop that is bound to the first core, in turn; and the LightGBM floor alike.
+``python tests/bench/bench_contention.py [--freqai FOLDER]``: the 12-coin task of ``bench_training`` with nothing else
+running, then with an endless loop that is bound to the first core, in turn; the LightGBM floor alike, and FreqAI.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-import numpy as np
 from bench_training import floor_seconds
 from night import FIXED, model_folders, timed, workspace
-
-RUNS = 1
+from peer import freqai_seconds, interpreter
 
 
 @contextmanager
@@ -33,19 +33,22 @@ def busy_core() -> Iterator[None]:
 
 def main() -> None:
     """Print the ratios."""
-    ours, floors = [], []
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--freqai", type=Path, metavar="FOLDER", help="FreqAI as well, from its environment in FOLDER")
+    arguments = parser.parse_args()
     with workspace(FIXED) as settings:
-        for _ in range(RUNS):
-            calm, calm_floor = timed(settings, "train", "--force").wall, floor_seconds(model_folders(settings))
+        works = {
+            "ours": lambda: timed(settings, "train", "--force").wall,
+            "LightGBM in two processes": lambda: floor_seconds(model_folders(settings)),
+        }
+        if arguments.freqai:
+            python = interpreter(arguments.freqai)
+            works["FreqAI"] = lambda: freqai_seconds(python)
+        for name, work in works.items():
+            calm = work()
             with busy_core():
-                busy, busy_floor = timed(settings, "train", "--force").wall, floor_seconds(model_folders(settings))
-            ours.append(busy / calm)
-            floors.append(busy_floor / calm_floor)
-            print(
-                f"ours {calm:.1f} s -> {busy:.1f} s; LightGBM alone {calm_floor:.1f} s -> {busy_floor:.1f} s",
-                flush=True,
-            )
-    print(f"slower with a busy core: ours {np.median(ours):.2f}x, LightGBM in two processes {np.median(floors):.2f}x")
+                busy = work()
+            print(f"{name}: {calm:.1f} s -> {busy:.1f} s with a busy core, {busy / calm:.2f} x", flush=True)
 
 
 if __name__ == "__main__":

@@ -121,14 +121,14 @@ class Plain:
     def beta(self, t: int) -> float:
         return statistics.linear_regression(self.logs(self.btc, t, 72), self.logs(self.c, t, 72)).slope
 
-    def rank(self, t: int) -> float:
-        newest = self.volatility(t, 20)
-        return sum(self.volatility(i, 20) < newest for i in range(t - 199, t + 1)) / 200
+    def loudness(self, t: int) -> float:
+        lately = [self.volatility(i, 20) for i in range(t - 199, t + 1)]
+        return (lately[-1] - statistics.fmean(lately)) / statistics.stdev(lately)
 
     def regime(self, t: int) -> str:
         if self.mean(self.v, t, 20) <= 0.2 * self.mean(self.v, t, 200):
             return "ILLIQUID"
-        if self.rank(t) >= 0.95 and self.ret(t, 20) < 0:
+        if self.loudness(t) > 1.64 and self.ret(t, 20) < 0:
             return "PANIC"
         return "TREND" if self.adx(t) > 25 else "RANGE"
 
@@ -196,7 +196,7 @@ PLAIN: dict[str, Row] = {
     "eth_correlation": lambda p, t: p.correlation(p.eth, t),
     "market_beta": lambda p, t: p.beta(t),
     "volatility_regime": lambda p, t: VOLATILITY_REGIMES.index(
-        "low" if p.rank(t) < 1 / 3 else "medium" if p.rank(t) < 2 / 3 else "high"
+        "low" if p.loudness(t) < -0.43 else "medium" if p.loudness(t) <= 0.43 else "high"
     ),
     "market_regime": lambda p, t: MARKET_REGIMES.index(p.regime(t)),
     "hour_of_day": lambda p, t: p.opened(t).hour,
@@ -298,7 +298,7 @@ def test_the_limits_and_the_order_of_market_regimes_are_as_documented(walk: Call
     for t in range(260, 600, 2):
         assert MARKET_REGIMES[int(found[t])] == plain.regime(t), t
         share, falling = plain.mean(plain.v, t, 20) / plain.mean(plain.v, t, 200), plain.ret(t, 20) < 0
-        decided["thin before panic"] += share <= 0.2 and plain.rank(t) >= 0.95 and falling
-        decided["not yet panic"] += share > 0.2 and 0.8 <= plain.rank(t) < 0.95 and falling
+        decided["thin before panic"] += share <= 0.2 and plain.loudness(t) > 1.64 and falling
+        decided["not yet panic"] += share > 0.2 and 1 <= plain.loudness(t) <= 1.64 and falling
         decided["not yet thin"] += 0.2 < share <= 0.4
     assert all(decided.values()), decided
