@@ -11,7 +11,7 @@ import numpy as np
 from huracan.market.measures import information_coefficient
 from huracan_training.dataset import Dataset
 from huracan_training.encoder import Encoder, Scaling
-from huracan_training.fitting import Fitter
+from huracan_training.fitting import Fitter, clearly_better
 from huracan_training.splits import inner_split
 
 __all__ = ["View", "compare_encoder"]
@@ -72,9 +72,11 @@ def compare_encoder(
     validate = train[train >= start]
     gains = view.data.outcomes.net[validate]
     told: dict[str, Any] = {"rows": len(validate)}
+    scores: list[np.ndarray] = []
     for name, data in (("without", view.data), ("with", view.before(start))):
         fitted = fitter.fit_watched(data, rows, validate, parameters, lambda _step, _loss: False)
         assert fitted is not None  # nobody gives up on it
         told[name] = {"loss": fitted.loss, "information_coefficient": information_coefficient(fitted.scores, gains)}
+        scores.append(fitted.scores)
         tell(f"{name} encoder")
-    return told | {"better": told["with"]["loss"] < told["without"]["loss"]}
+    return told | {"better": clearly_better(view.data, validate, scores[1], scores[0], horizon)}

@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from huracan.market.measures import paired_gain
 from huracan.types import FittedModel, Trainer, TrainingData, Watch, WatchedFit
 from huracan_training.dataset import Dataset
 from huracan_training.errors import CoinSkippedError
 
-__all__ = ["Fitter", "log_loss"]
+__all__ = ["Fitter", "clearly_better", "log_loss"]
+
+CLEAR = 2.0
+"""Standard errors that a validation loss must be lower by before it counts: the least of several is low by luck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,23 @@ def _weight(data: Dataset, rows: np.ndarray) -> np.ndarray | None:
     return weight / mean if mean > 0 else None
 
 
+def clearly_better(data: Dataset, rows: np.ndarray, scores: np.ndarray, usual: np.ndarray, horizon: int) -> bool:
+    """Say whether ``scores`` of these rows lose less than the ``usual`` ones by more than noise.
+
+    Outcomes of neighbouring rows overlap for ``horizon`` bars, which the standard error allows for.
+    """
+    y, weight = data.y[rows], _weight(data, rows)
+    lost, usually = (_losses(y, each) * (1.0 if weight is None else weight) for each in (scores, usual))
+    gain = paired_gain(usually, lost, horizon)
+    return gain is not None and gain.t_statistic > CLEAR
+
+
 def log_loss(y: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Return the weighted mean negative log likelihood, probabilities clipped to 1e-6 from 0 and 1."""
+    return float(np.average(_losses(y, probability), weights=weight))
+
+
+def _losses(y: np.ndarray, probability: np.ndarray) -> np.ndarray:
     p = np.clip(probability, 1e-6, 1 - 1e-6)
-    return float(-np.average(y * np.log(p) + (1 - y) * np.log1p(-p), weights=weight))
+    losses: np.ndarray = -(y * np.log(p) + (1 - y) * np.log1p(-p))
+    return losses

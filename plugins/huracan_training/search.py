@@ -19,7 +19,7 @@ from huracan.paths import canonical_json
 from huracan.types import Choices, FloatRange, IntRange, Space
 from huracan_training.carried import Files
 from huracan_training.dataset import Dataset
-from huracan_training.fitting import Fitter
+from huracan_training.fitting import Fitter, clearly_better
 from huracan_training.splits import inner_split
 from huracan_training.thresholds import Segment
 
@@ -74,10 +74,11 @@ class Found:
 def search(
     data: Dataset, train: np.ndarray, fitter: Fitter, rules: SearchRules, files: Files, tell: Callable[[str], None]
 ) -> Found:
-    """Try parameter sets on the earlier training rows and keep the one with the least loss on the later ones.
+    """Try parameter sets on the earlier training rows; keep what loses clearly least on the later ones.
 
     The loss counts every row by what its trade was worth; a few dozen overlapping trades are too few to compare
-    models by. The first trial takes the trainer's defaults, as they are where there is no other.
+    models by. The first trial takes the trainer's defaults, and they stay as they are unless another one is better by
+    more than noise: on a year of hours the least of six losses is most often luck (decision 084).
     Raises CoinSkippedError where the rows hold one class.
     """
     fit, start, stop = inner_split(train, rules.inner_share, rules.horizon)
@@ -96,10 +97,13 @@ def search(
         tell(f"trial {number + 1}")
     files.drop(SEARCH_FOLDER)
     best = min((each for each in trials if each.loss is not None), key=lambda each: (each.loss, each.number))
+    usual, tried = (np.asarray(each.scores) for each in (trials[0], best))
+    if best.number and not clearly_better(data, validate, tried, usual, rules.horizon):
+        best = trials[0]
     scores = np.full(stop - start, -np.inf)
     scores[validate - start] = best.scores
-    # A single trial was no search: its rounds were watched, and the defaults are what was asked for.
-    parameters = {**fitter.trainer.defaults, **(best.parameters if rules.trials > 1 else {}), **rules.fixed}
+    # The defaults' rounds were watched as well, but the defaults are what was asked for.
+    parameters = {**fitter.trainer.defaults, **(best.parameters if best.number else {}), **rules.fixed}
     return Found(parameters, tuple(trials), mean_correlation(trials), Segment(start, stop, scores))
 
 

@@ -10,7 +10,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--freqai", type=Path, metavar="FOLDER", help="FreqAI as well, from its environment in FOLDER")
     arguments = parser.parse_args()
     with workspace(FIXED) as settings:
-        works = {
+        works: dict[str, Callable[[], float]] = {
             "ours": lambda: timed(settings, "train", "--force").wall,
             "LightGBM in two processes": lambda: floor_seconds(model_folders(settings)),
         }
