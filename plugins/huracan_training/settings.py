@@ -43,7 +43,8 @@ class SearchSettings(Section):
         1,
         ge=1,
         le=1000,
-        description="Parameter sets tried per coin; 1 takes the trainer's defaults, which a year of hours cannot improve.",
+        description="Parameter sets tried per coin; 1 takes the trainer's defaults. On a year of hours others "
+        "are rarely better by more than noise.",
     )
     seconds: float = Field(
         0.0,
