@@ -5,7 +5,7 @@ file                  what it holds                                             
 ====================  ==========================================================  ==============
 costs.json            fee, spread, slippage, funding and where they come from      yes
 features.json         the recipe: feature sets, columns, label, hash              yes
-features.parquet      every row: timestamp, features, label
+features.parquet      every row: timestamp, features, label, weight
 split_indices.json    rows of each fold
 training_log.json     steps with durations, trials, thresholds of each fold
 model.bin             the trainer's own text                                      yes
@@ -83,7 +83,7 @@ def write_features(files: Files, data: Dataset, made_by: Mapping[str, Any]) -> N
 
     files.write("features.json", canonical_json(dict(made_by)))
     columns = {"timestamp": data.timestamp} | {name: data.x[:, i] for i, name in enumerate(data.names)}
-    frame = polars.DataFrame(columns | {"label": data.y})
+    frame = polars.DataFrame(columns | {"label": data.y, "weight": data.weight})
     content = io.BytesIO()
     frame.write_parquet(content, compression="zstd")
     files.write("features.parquet", content.getvalue())

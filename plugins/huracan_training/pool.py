@@ -166,6 +166,9 @@ class WorkerPool:
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
                 env={**os.environ, **ONE_THREAD, **KEPT_MEMORY},
+                # Linux shares cores out by session (sched_autogroup): all workers in one would count as much as a
+                # single busy process elsewhere, and stay together on the core that it leaves. They die with us anyway.
+                start_new_session=True,
             )
         worker = _Worker(process, Connection(here.detach()))
         self._workers.append(worker)

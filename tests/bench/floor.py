@@ -22,12 +22,12 @@ def main(folders: list[str]) -> None:
     coins = []
     for folder in map(Path, folders):
         frame = pl.read_parquet(folder / "features.parquet")
-        x = np.ascontiguousarray(frame.drop("timestamp", "label").to_numpy())
-        y = frame["label"].to_numpy()
+        x = np.ascontiguousarray(frame.drop("timestamp", "label", "weight").to_numpy())
+        y, weight = frame["label"].to_numpy(), frame["weight"].to_numpy()
         labelled = int(np.isfinite(y).sum())
         splits = json.loads((folder / "split_indices.json").read_text())["folds"]
         fitted = [np.concatenate([np.arange(a, min(b, labelled)) for a, b in fold["train"]]) for fold in splits]
-        coins.append((x, y, [*fitted, np.arange(labelled)]))
+        coins.append((x, y, weight, [*fitted, np.arange(labelled)]))
     settings = {
         "objective": "binary", "num_leaves": SAME["leaves"], "learning_rate": SAME["learning_rate"],
         "max_bin": SAME["bins"], "min_data_in_leaf": SAME["rows_per_leaf"], "num_threads": 1, "verbosity": -1,
@@ -36,9 +36,11 @@ def main(folders: list[str]) -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     begun = time.perf_counter()
-    for x, y, fits in coins:
+    for x, y, weight, fits in coins:
         for rows in fits:
-            lightgbm.train(settings, lightgbm.Dataset(x[rows], y[rows], params=settings), int(SAME["trees"]))
+            lightgbm.train(
+                settings, lightgbm.Dataset(x[rows], y[rows], weight=weight[rows], params=settings), int(SAME["trees"])
+            )
     print(time.perf_counter() - begun, flush=True)
 
 

@@ -83,7 +83,7 @@ def test_a_planted_edge_becomes_champion_and_noise_does_not(coins: Make, schemas
     assert {path.name for path in folder.iterdir()} == {*ARTEFACTS, "sha256.txt"}
     assert hashlib.sha256((folder / "sha256.txt").read_bytes()).hexdigest() == champion["sha256"]
     model = lightgbm_trainer().load((folder / "model.bin").read_bytes())
-    values = pl.read_parquet(folder / "features.parquet").drop("timestamp", "label").to_numpy()
+    values = pl.read_parquet(folder / "features.parquet").drop("timestamp", "label", "weight").to_numpy()
     inputs = json.loads((folder / "inputs.json").read_text())
     if encoder := inputs["encoder"]:  # what a trading process does with a row of features
         scaled = np.clip(
