@@ -139,23 +139,25 @@ class Encoder:
 
 
 def fit_encoder(by_coin: Mapping[str, np.ndarray], cutoffs: Sequence[int], components: int) -> Encoder:
-    """Fit one set of components for each cutoff, from the moments of every coin.
+    """Fit one set of components for each cutoff, from the moments of every coin, of which there is at least one.
 
-    Coins count alike however long they are; the sums are made in the order of their names, so that the bytes do not
-    depend on who was first. A component's sign is such that its largest entry is positive.
+    Coins count alike however long they are; they are added up in the order of their names, so that the bytes do not
+    depend on who was first, and one by one: a mapping that reads each when it is asked keeps memory flat. A component's
+    sign is such that its largest entry is positive.
     """
-    features = next(iter(by_coin.values())).shape[-1]
+    total, counts = np.zeros(0), np.zeros(len(cutoffs), dtype=np.int64)
+    for symbol in sorted(by_coin):
+        sums = by_coin[symbol]
+        if not total.size:
+            total = np.zeros((len(cutoffs), sums.shape[-1], sums.shape[-1]))
+        for number in np.flatnonzero(sums[:, 2].max(axis=(1, 2)) >= LEAST_ROWS):
+            total[number] += _correlation(sums[number])
+            counts[number] += 1
+    features = total.shape[-1]
     kept = min(components, features)
     vectors, shares = np.zeros((len(cutoffs), features, kept)), np.zeros((len(cutoffs), kept))
-    for number in range(len(cutoffs)):
-        long_enough = [
-            _correlation(by_coin[symbol][number])
-            for symbol in sorted(by_coin)
-            if by_coin[symbol][number, 2].max() >= LEAST_ROWS
-        ]
-        if not long_enough:
-            continue
-        values, found = np.linalg.eigh(sum(long_enough, np.zeros((features, features))) / len(long_enough))
+    for number in np.flatnonzero(counts):
+        values, found = np.linalg.eigh(total[number] / counts[number])
         chosen = found[:, ::-1][:, :kept]
         largest = np.abs(chosen).argmax(axis=0)
         vectors[number] = chosen * np.sign(chosen[largest, np.arange(kept)])

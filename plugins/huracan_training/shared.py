@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from huracan.context import Context
 from huracan.errors import DataError
@@ -89,9 +91,25 @@ def _is_there(folder: Path, made_of: Mapping[str, Any]) -> bool:
     return (read_json(folder / "encoder.json") or {}).get("made_of") == made_of
 
 
+@dataclass(frozen=True, slots=True)
+class _Moments(Mapping[str, np.ndarray]):
+    """The moments of each coin, a mebibyte or so, read when they are asked for."""
+
+    files: Mapping[str, Path]
+
+    def __getitem__(self, symbol: str) -> np.ndarray:
+        return read_arrays(self.files[symbol].read_bytes(), "moments")["moments"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
 def _collect(
     context: Context, tasks: Iterable[CoinTask], cutoffs: tuple[int, ...], scratch: Path, pool: Pool
-) -> dict[str, Any]:
+) -> _Moments:
     asked = [replace(task, work="moments", cutoffs=cutoffs, folder=str(scratch), encoder="") for task in tasks]
     done = 0
     for happened in pool.run([(task.symbol, task.to_json()) for task in asked]):
@@ -100,9 +118,5 @@ def _collect(
             context.progress.step(f"train encoder {done}/{len(asked)} {happened.key}", item=happened.key)
         elif isinstance(happened, Ended) and happened.final and happened.answer is None:
             context.log.warning("%s has no say in the encoder: %s", happened.key, happened.error)
-    moments = {}
-    for task in asked:
-        file = scratch / f"{task.symbol}.moments"
-        if file.is_file():
-            moments[task.symbol] = read_arrays(file.read_bytes(), "moments")["moments"]
-    return moments
+    files = {task.symbol: scratch / f"{task.symbol}.moments" for task in asked}
+    return _Moments({symbol: file for symbol, file in files.items() if file.is_file()})

@@ -103,3 +103,16 @@ def test_what_is_written_is_read_and_anything_else_is_refused() -> None:
 
 def test_the_cutoffs_are_where_search_and_folds_begin() -> None:
     assert cutoffs_of_night(0, 1000, folds=2, test_share=0.6, inner_share=0.25) == (300, 400, 700, 1000)
+
+
+def test_each_coin_is_read_once_and_let_go() -> None:
+    read: list[str] = []
+
+    class Files(dict[str, np.ndarray]):
+        def __getitem__(self, symbol: str) -> np.ndarray:
+            read.append(symbol)
+            return super().__getitem__(symbol)
+
+    by_coin = made(rows(1), rows(2), rows(3))
+    assert dump_encoder(fit_encoder(Files(by_coin), CUTS, 2)) == dump_encoder(fit_encoder(by_coin, CUTS, 2))
+    assert read == sorted(by_coin)
