@@ -162,7 +162,7 @@ def _why(metadata: Mapping[str, Any]) -> Text:
     if not failed:
         return Text(f"all {len(gates)} passed", style="green")
     if any(gate["gate"] == "threshold" for gate in failed) and metadata["metrics"]["samples"] == 0:
-        return Text("nothing to trade", style="dim")
+        return Text("no trades", style="dim")
     reasons: dict[str, list[str]] = {}
     for gate in failed:
         if gate["gate"] == "threshold":

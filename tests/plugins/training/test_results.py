@@ -43,7 +43,7 @@ def test_the_table_fits_and_names_every_coin_with_its_verdict(night: Context, wi
     assert "EDGE-USDT" in text
     assert "all 6 passed" in " ".join(text.split())
     assert "Skill" in text
-    assert "low" in text or "nothing to trade" in text, "the coin without an edge is told why"
+    assert "low" in text or "no trades" in text, "the coin without an edge is told why"
     assert ("EDGE-USDT *" in text) is (width == 80), "without a column for it, a star says champion"
     assert "3 coins: 2 trained, 0 failed, 1 skipped · 1 passed all gates · 1 with a champion" in " ".join(text.split())
 

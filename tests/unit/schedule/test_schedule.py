@@ -101,10 +101,12 @@ def test_a_start_that_is_too_late_or_fails_is_reported() -> None:
     def broken(pipeline: str, run_date: date) -> None:
         raise RuntimeError("disk full")
 
-    schedule = Schedule({"nightly": time(2)}, broken, lambda *a: reported.put(a), SystemClock())
+    now = datetime.now(UTC)
+    # Six hours ahead: no run of its own falls into the thirteen hours before now, whatever the hour of this test.
+    ahead = time((now.hour + 6) % 24)
+    schedule = Schedule({"nightly": ahead}, broken, lambda *a: reported.put(a), SystemClock())
     schedule.begin()
     try:
-        now = datetime.now(UTC)
         schedule._scheduler.modify_job("nightly", next_run_time=now - timedelta(minutes=5))
         pipeline, sentence = reported.get(timeout=30)
         assert pipeline == "nightly"
