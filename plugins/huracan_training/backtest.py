@@ -9,7 +9,7 @@ import numpy as np
 from huracan_training.outcomes import Outcomes, Prices
 from huracan_training.splits import label_reach
 
-__all__ = ["STAY_OUT", "Backtest", "backtest"]
+__all__ = ["STAY_OUT", "Backtest", "backtest", "signals_above"]
 
 STAY_OUT = float("inf")
 """The threshold of a fold that found nothing worth trading."""
@@ -44,7 +44,7 @@ def backtest(
     ``threshold`` at the close of row t buys the open of t + 1. A position that is open then blocks it; one that is sold
     at that very open, or before, does not. A trade that could reach past the range is not made.
     """
-    signals = _chosen(outcomes, np.flatnonzero(scores[: stop - start] > threshold) + start, stop, horizon)
+    signals = signals_above(outcomes, scores, threshold, start, stop, horizon)
     growth, held = np.ones(stop - start), np.zeros(stop - start, dtype=bool)
     for signal in signals.tolist():
         _mark(prices, outcomes, signal, start, growth, held)
@@ -53,8 +53,11 @@ def backtest(
     )
 
 
-def _chosen(outcomes: Outcomes, wanted: np.ndarray, stop: int, horizon: int) -> np.ndarray:
-    """Return the signals that find no position open and whose trade ends inside the range."""
+def signals_above(
+    outcomes: Outcomes, scores: np.ndarray, threshold: float, start: int, stop: int, horizon: int
+) -> np.ndarray:
+    """Return the rows of the scores above ``threshold`` that find no position open and whose trade ends in range."""
+    wanted = np.flatnonzero(scores[: stop - start] > threshold) + start
     wanted = wanted[wanted <= stop - 1 - label_reach(horizon)]
     # The first row whose signal may follow: sold at the open of row e, the close of e - 1 may buy that open again.
     free = outcomes.exit_row[wanted] - np.where(outcomes.inside[wanted], 0, 1)

@@ -19,7 +19,7 @@ from huracan.clock import milliseconds
 from huracan.errors import DataError
 from huracan.market.candles import bars_per_year, timeframe_ms
 from huracan.market.measures import net_pnl, paired_gain, sharpe
-from huracan.types import Trainer
+from huracan.types import FittedModel, Trainer
 from huracan_training.backtest import backtest
 from huracan_training.carried import Files
 from huracan_training.dataset import Dataset
@@ -70,7 +70,11 @@ def challenge(
     days = (len(data) - start) * timeframe_ms(timeframe) / 86_400_000
     if days < rules.min_days:
         return _not_comparable(champion, f"{days:.1f} common days are fewer than {rules.min_days:g}")
-    theirs = _champion_returns(champion, trainers, data, start)
+    try:
+        model = trainers[champion.metadata["trainer"]].load(champion.content)
+    except DataError as error:
+        return _not_comparable(champion, f"the champion cannot be read: {error}")
+    theirs = _champion_returns(champion, model, data, start)
     mine = _challenger_returns(results, len(data))[start:]
     return _compared(champion, mine, theirs, days, rules, timeframe)
 
@@ -96,10 +100,9 @@ def _differs(
     return "" if before["label"] == made_by["label"] else "its trades are sold by another rule"
 
 
-def _champion_returns(champion: _Champion, trainers: Mapping[str, Trainer], data: Dataset, start: int) -> np.ndarray:
+def _champion_returns(champion: _Champion, model: FittedModel, data: Dataset, start: int) -> np.ndarray:
     known = data.x[start:]
     x = known if champion.scaling is None else np.column_stack([known, champion.scaling.columns(known)])
-    model = trainers[champion.metadata["trainer"]].load(champion.content)
     scores = np.asarray(model.predict(x), dtype=np.float64)
     threshold, horizon = champion.metadata["threshold"], champion.metadata["horizon_bars"]
     return backtest(data.prices, data.outcomes, scores, threshold, start, len(data), horizon).returns

@@ -13,7 +13,7 @@ from huracan.errors import PluginError
 from huracan.market.alignment import align_reference
 from huracan.market.candles import Candles, timeframe_ms
 from huracan.market.files import parse_candles
-from huracan.types import FeatureSet, Trainer
+from huracan.types import FeatureSet, Trainer, WatchedFit
 from huracan_training import artefacts
 from huracan_training.backtest import STAY_OUT
 from huracan_training.carried import Files
@@ -161,6 +161,7 @@ class _Learning:
         self._made_by = made_by
         self._tell = tell
         self._fitter = Fitter(trainers[settings.trainer], settings.seed, settings.device)
+        self._usual: WatchedFit | None = None
 
     def run(self) -> dict[str, Any]:
         """Validate fold by fold, fit the final model, write both, and return the answer to the job."""
@@ -208,12 +209,13 @@ class _Learning:
             return without, None
         encoded = View(self._data, load_encoder(self._files.read(self._task.encoder)), bar)
         parameters = {**self._fitter.trainer.defaults, **settings.parameters}
-        worth = compare_encoder(
+        compared = compare_encoder(
             encoded, first.train, self._fitter, parameters, settings.search.inner_share, settings.horizon_bars,
             self._tell,
         )  # fmt: skip
-        used = settings.encoder.use == "on" or worth["better"]
-        return encoded if used else without, worth | {"used": used}
+        used = settings.encoder.use == "on" or compared.worth["better"]
+        self._usual = compared.encoded if used else compared.without
+        return encoded if used else without, compared.worth | {"used": used}
 
     def _search(self, view: View, first: Fold) -> Found:
         settings = self._settings
@@ -223,7 +225,7 @@ class _Learning:
             settings.search.trials, settings.search.seconds, settings.search.inner_share, settings.horizon_bars,
             settings.parameters, key,
         )  # fmt: skip
-        return search(view.before(start), first.train, self._fitter, rules, self._files, self._tell)
+        return search(view.before(start), first.train, self._fitter, rules, self._files, self._tell, self._usual)
 
     def _versus_champion(self) -> dict[str, Any] | None:
         if not self._task.champion:

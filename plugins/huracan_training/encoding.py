@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from huracan.market.measures import information_coefficient
+from huracan.types import WatchedFit
 from huracan_training.dataset import Dataset
 from huracan_training.encoder import Encoder, Scaling
 from huracan_training.fitting import Fitter, clearly_better
 from huracan_training.splits import inner_split
 
-__all__ = ["View", "compare_encoder"]
+__all__ = ["Compared", "View", "compare_encoder"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +56,15 @@ class View:
         return self.encoder.scaling(self.data.timestamp + self.bar_ms, self.data.x, instant)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """What the encoder is worth, as metadata tells it, and the fits that were compared."""
+
+    worth: dict[str, Any]
+    without: WatchedFit
+    encoded: WatchedFit
+
+
 def compare_encoder(
     view: View,
     train: np.ndarray,
@@ -63,20 +73,22 @@ def compare_encoder(
     inner_share: float,
     horizon: int,
     tell: Callable[[str], None],
-) -> dict[str, Any]:
+) -> Compared:
     """Fit once with and once without the encoder's columns, both on the earlier training rows of the first fold.
 
-    Returns loss and information coefficient of both on the later ones.
+    Loss and information coefficient of both are those on the later ones.
     """
     rows, start, _ = inner_split(train, inner_share, horizon)
     validate = train[train >= start]
     gains = view.data.outcomes.net[validate]
     told: dict[str, Any] = {"rows": len(validate)}
-    scores: list[np.ndarray] = []
+    fits: list[WatchedFit] = []
     for name, data in (("without", view.data), ("with", view.before(start))):
         fitted = fitter.fit_watched(data, rows, validate, parameters, lambda _step, _loss: False)
         assert fitted is not None  # nobody gives up on it
         told[name] = {"loss": fitted.loss, "information_coefficient": information_coefficient(fitted.scores, gains)}
-        scores.append(fitted.scores)
+        fits.append(fitted)
         tell(f"{name} encoder")
-    return told | {"better": clearly_better(view.data, validate, scores[1], scores[0], horizon)}
+    without, encoded = fits
+    better = clearly_better(view.data, validate, encoded.scores, without.scores, horizon)
+    return Compared(told | {"better": better}, without, encoded)

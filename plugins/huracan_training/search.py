@@ -10,13 +10,13 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from huracan.paths import canonical_json
-from huracan.types import Choices, FloatRange, IntRange, Space
+from huracan.types import Choices, FloatRange, IntRange, Space, WatchedFit
 from huracan_training.carried import Files
 from huracan_training.dataset import Dataset
 from huracan_training.fitting import Fitter, clearly_better
@@ -72,33 +72,40 @@ class Found:
 
 
 def search(
-    data: Dataset, train: np.ndarray, fitter: Fitter, rules: SearchRules, files: Files, tell: Callable[[str], None]
-) -> Found:
+    data: Dataset, train: np.ndarray, fitter: Fitter, rules: SearchRules, files: Files, tell: Callable[[str], None],
+    usual: WatchedFit | None = None,
+) -> Found:  # fmt: skip
     """Try parameter sets on the earlier training rows; keep what loses clearly least on the later ones.
 
     The loss counts every row by what its trade was worth; a few dozen overlapping trades are too few to compare
     models by. The first trial takes the trainer's defaults, and they stay as they are unless another one is better by
-    more than noise: on a year of hours the least of six losses is most often luck (decision 084).
+    more than noise: on a year of hours the least of six losses is most often luck (decision 084). Where it is the only
+    trial, ``usual`` is taken for it: the same fit, where somebody has made it already.
     Raises CoinSkippedError where the rows hold one class.
     """
     fit, start, stop = inner_split(train, rules.inner_share, rules.horizon)
     validate = train[train >= start]
-    study, kept = _Study(fitter, rules), _Kept(files, rules.key)
+    # Optuna takes a quarter of a second to import: a single trial does without.
+    study, kept = _Study(fitter, rules) if rules.trials > 1 else None, _Kept(files, rules.key)
     trials: list[Trial] = []
     began = time.monotonic()
     while len(trials) < rules.trials and (not trials or not _late(began, rules.seconds)):
         number = len(trials)
         trial = kept.read(number)
         if trial is None:
-            trial = _try(data, fit, validate, fitter, rules, study.ask(number), number)
+            if study is None and usual is not None:
+                trial = _finished(usual, number)
+            else:
+                trial = _try(data, fit, validate, fitter, rules, study.ask(number) if study else None, number)
             kept.write(trial)
-        study.add(trial)
+        if study:
+            study.add(trial)
         trials.append(trial)
         tell(f"trial {number + 1}")
     files.drop(SEARCH_FOLDER)
     best = min((each for each in trials if each.loss is not None), key=lambda each: (each.loss, each.number))
-    usual, tried = (np.asarray(each.scores) for each in (trials[0], best))
-    if best.number and not clearly_better(data, validate, tried, usual, rules.horizon):
+    first, tried = (np.asarray(each.scores) for each in (trials[0], best))
+    if best.number and not clearly_better(data, validate, tried, first, rules.horizon):
         best = trials[0]
     scores = np.full(stop - start, -np.inf)
     scores[validate - start] = best.scores
@@ -130,7 +137,11 @@ def _try(
     result = fitter.fit_watched(data, rows, validate, parameters, watch)
     if result is None:
         return Trial(number, proposed, parameters, None, watched)
-    return Trial(number, proposed, dict(result.parameters), result.loss, watched, result.scores.tolist())
+    return replace(_finished(result, number), proposed=proposed, watched=watched)
+
+
+def _finished(fit: WatchedFit, number: int) -> Trial:
+    return Trial(number, {}, dict(fit.parameters), fit.loss, scores=fit.scores.tolist())
 
 
 class _Study:

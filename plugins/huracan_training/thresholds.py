@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from huracan_training.backtest import STAY_OUT, backtest
+from huracan_training.backtest import STAY_OUT, signals_above
 from huracan_training.dataset import Dataset
 
 __all__ = ["Segment", "Threshold", "choose_threshold"]
 
-QUANTILES = np.array([0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98])
-"""Shares of scores below a threshold that are tried: from every other row to one in fifty."""
-
+SELECTIVE = np.array([0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98])
+WIDE = np.array([0.5, 0.6, 0.7, 0.75, 0.8, 0.85])
+"""Shares of scores below a threshold that are tried: from one row in ten to one in fifty. The wide ones, down to every
+other row, only where the selective ones trade too rarely to be judged: what earned on one row in four was most often a
+market that rose as a whole, and falls with it (decision 085)."""
 
 NEUTRAL = 0.5
 """With rows weighted by what they are worth, the probability from which a trade is expected to earn anything."""
@@ -57,23 +59,31 @@ def choose_threshold(data: Dataset, segments: Sequence[Segment], horizon: int, t
     gains = np.concatenate([(data.outcomes.net * data.outcomes.stake)[each.start : each.stop] for each in segments])
     known = np.isfinite(gains) & np.isfinite(scores)
     floor = max(2, min(math.ceil(trade_share * rows), rows // (2 * horizon)))
-    best, highest = Threshold(STAY_OUT, rows, 0, 0.0), LEAST_STRENGTH
-    levels = np.quantile(scores[np.isfinite(scores)], QUANTILES)
-    for value in np.unique(np.maximum(levels, NEUTRAL)):
-        traded = _tried(data, segments, float(value), horizon)
-        above = gains[known & (scores > value)]
-        if len(traded) < floor or not len(above):
-            continue
-        mean, spread = (float(traded.mean()) + float(above.mean())) / 2, float(np.sqrt(np.square(traded).mean()))
-        strength = mean / spread * math.sqrt(len(traded)) if spread > 0 else 0.0
-        if strength > highest:
-            best, highest = Threshold(float(value), rows, len(traded), float(np.log1p(traded).sum())), strength
+    best, highest, judged = Threshold(STAY_OUT, rows, 0, 0.0), LEAST_STRENGTH, False
+    for shares in (SELECTIVE, WIDE):
+        levels = np.quantile(scores[np.isfinite(scores)], shares)
+        for value in () if judged else np.unique(np.maximum(levels, NEUTRAL)):
+            traded = _tried(data, segments, float(value), horizon)
+            above = gains[known & (scores > value)]
+            if len(traded) < floor or not len(above):
+                continue
+            judged = True
+            strength = _strength(traded, above)
+            if strength > highest:
+                best, highest = Threshold(float(value), rows, len(traded), float(np.log1p(traded).sum())), strength
     return best
+
+
+def _strength(traded: np.ndarray, above: np.ndarray) -> float:
+    """Return the t-statistic of the trades, their mean averaged with that of every row above the threshold."""
+    mean, spread = (float(traded.mean()) + float(above.mean())) / 2, float(np.sqrt(np.square(traded).mean()))
+    return mean / spread * math.sqrt(len(traded)) if spread > 0 else 0.0
 
 
 def _tried(data: Dataset, segments: Sequence[Segment], value: float, horizon: int) -> np.ndarray:
     """Return what each trade added to the equity."""
-    results = [
-        backtest(data.prices, data.outcomes, each.scores, value, each.start, each.stop, horizon) for each in segments
-    ]
-    return np.concatenate([each.trades * each.stakes for each in results])
+    signals = np.concatenate(
+        [signals_above(data.outcomes, each.scores, value, each.start, each.stop, horizon) for each in segments]
+    )
+    added: np.ndarray = data.outcomes.net[signals] * data.outcomes.stake[signals]
+    return added

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from huracan.errors import DataError
 from huracan.types import FittedModel, FloatRange, IntRange, Space, Trainer, TrainingData, Watch, WatchedFit
+from huracan_training.linear import Linear
+from huracan_training.started import Started, linear_start, read_started, start_of
 
 if TYPE_CHECKING:
     from xgboost import Booster, DMatrix
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["xgboost_trainer"]
 
 DEFAULTS: Mapping[str, Any] = {
-    "trees": 80,
-    "leaves": 20,
-    "learning_rate": 0.08,
+    "trees": 40,
+    "leaves": 16,
+    "learning_rate": 0.035,
+    "linear_l2": 1.0,
     "leaf_weight": 5.0,
-    "leaf_share": 0.004,
+    "leaf_share": 0.01,
     "l2": 3.0,
     "bins": 63,
     "column_share": 0.5,
@@ -32,8 +34,8 @@ DEFAULTS: Mapping[str, Any] = {
 rows where labels are even."""
 
 SPACE: Mapping[str, Space] = {
-    "leaves": IntRange(3, 24, log=True),
-    "learning_rate": FloatRange(0.02, 0.15, log=True),
+    "leaves": IntRange(3, 48, log=True),
+    "learning_rate": FloatRange(0.01, 0.1, log=True),
     "leaf_share": FloatRange(0.002, 0.05, log=True),
     "l2": FloatRange(0.1, 100.0, log=True),
     "column_share": FloatRange(0.2, 0.9),
@@ -45,24 +47,22 @@ PATIENCE, WATCH_EVERY, FEWEST_TREES = 20, 5, 10
 
 @dataclass(frozen=True, slots=True)
 class _Boosted:
-    """An XGBoost booster as a :class:`huracan.types.FittedModel`."""
+    """An XGBoost booster as :class:`Trees`."""
 
     booster: Booster
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def log_odds(self, x: np.ndarray) -> np.ndarray:
         """XGBoost compares in single precision: two values that are equal there fall on the same side of a split."""
-        scores = self.booster.inplace_predict(np.ascontiguousarray(x, dtype=np.float32), validate_features=False)
-        return np.asarray(scores, dtype=np.float64)
+        rows = np.ascontiguousarray(x, dtype=np.float32)
+        odds = self.booster.inplace_predict(rows, predict_type="margin", validate_features=False)
+        return np.asarray(odds, dtype=np.float64)
 
-    def importance(self) -> Mapping[str, float]:
-        """Return the total gain of each feature as a share of all gain."""
+    def gains(self) -> Mapping[str, float]:
         told = self.booster.get_score(importance_type="total_gain")
-        gain = {name: float(np.sum(value)) for name, value in told.items()}
-        total = sum(gain.values()) or 1.0
-        return {name: round(gain.get(name, 0.0) / total, 6) for name in self.booster.feature_names or ()}
+        return {name: float(np.sum(told.get(name, 0.0))) for name in self.booster.feature_names or ()}
 
-    def dumps(self) -> bytes:
-        return bytes(self.booster.save_raw("json"))
+    def text(self) -> str:
+        return bytes(self.booster.save_raw("json")).decode()
 
 
 def xgboost_trainer() -> Trainer:
@@ -87,22 +87,26 @@ def _settings(parameters: Mapping[str, Any], data: TrainingData, seed: int) -> d
         "nthread": data.threads,
         "device": data.device,
         "verbosity": 0,
+        # A model that starts from a linear one adds nothing of its own to it.
+        **({"base_score": 0.5} if parameters["linear_l2"] > 0 else {}),
     }
 
 
-def _rows(data: TrainingData) -> DMatrix:
+def _rows(data: TrainingData, linear: Linear | None) -> DMatrix:
     from xgboost import DMatrix
 
     return DMatrix(
         np.ascontiguousarray(data.x, dtype=np.float32), data.y, weight=data.weight,
-        feature_names=list(data.feature_names), nthread=data.threads,
+        base_margin=start_of(linear, data), feature_names=list(data.feature_names), nthread=data.threads,
     )  # fmt: skip
 
 
 def _fit(data: TrainingData, parameters: Mapping[str, Any], seed: int) -> FittedModel:
     import xgboost
 
-    return _settled(xgboost.train(_settings(parameters, data, seed), _rows(data), parameters["trees"]))
+    linear = linear_start(data, parameters)
+    booster = xgboost.train(_settings(parameters, data, seed), _rows(data, linear), parameters["trees"])
+    return Started("XGBoost", _settled(booster), linear, parameters["learning_rate"])
 
 
 def _settled(booster: Booster) -> _Boosted:
@@ -117,7 +121,8 @@ def _fit_watched(
     """Fit until the validation loss stops to fall, and keep the number of trees at which it was least."""
     import xgboost
 
-    rows, seen = _rows(data), _rows(validation)
+    linear = linear_start(data, parameters)
+    rows, seen = _rows(data, linear), _rows(validation, linear)
     booster = xgboost.Booster(_settings(parameters, data, seed), [rows, seen])
     losses: list[float] = []
     for number in range(parameters["trees"]):
@@ -128,18 +133,22 @@ def _fit_watched(
         if len(losses) - 1 - int(np.argmin(losses)) >= PATIENCE:
             break
     trees = max(int(np.argmin(losses)) + 1, min(FEWEST_TREES, len(losses)))
-    model = _settled(booster[:trees])
+    model = Started("XGBoost", _settled(booster[:trees]), linear, parameters["learning_rate"])
     return WatchedFit(model, {**parameters, "trees": trees}, model.predict(validation.x), losses[trees - 1])
 
 
 def _load(content: bytes) -> FittedModel:
     """Read what ``dumps`` wrote. Raises DataError for anything else."""
+    return read_started(content, "XGBoost", _read)
+
+
+def _read(text: str) -> _Boosted:
+    """Read the library's text. Raises ValueError for anything else."""
     import xgboost
 
+    json.loads(text)  # the library aborts the process on some content that is no JSON at all
     try:
-        json.loads(content)  # the library aborts the process on some content that is no JSON at all
-        booster = xgboost.Booster(model_file=bytearray(content))
-    except (xgboost.core.XGBoostError, UnicodeDecodeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DataError("model.bin", f"is not an XGBoost model: {reason}") from None
+        booster = xgboost.Booster(model_file=bytearray(text.encode()))
+    except xgboost.core.XGBoostError as error:
+        raise ValueError(str(error).strip().splitlines()[0]) from None
     return _settled(booster)

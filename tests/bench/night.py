@@ -20,7 +20,7 @@ AS_OF = "2023-12-30"
 COINS = ("BTC", "ETH", "ADA", "BCH", "DOGE", "ETC", "LINK", "LTC", "XRP", "TRX", "RUNE", "FIL")
 SAME = {
     "trees": 200, "leaves": 31, "bins": 255, "learning_rate": 0.05, "rows_per_leaf": 20, "l2": 0.0, "leaf_share": 0.0,
-    "column_share": 1.0, "row_share": 1.0, "random_splits": False,
+    "linear_l2": 0.0, "bin_rows": 200_000, "column_share": 1.0, "row_share": 1.0, "random_splits": False,
 }  # fmt: skip
 """The parameters of the task that peers are timed on."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,12 +54,13 @@ def made_by(coin: Edge) -> dict[str, Any]:
     return recipe([coin[1]], HORIZON, LabelSettings())
 
 
-def champion(data: Dataset, coin: Edge, row: int, *, backwards: bool = False, **changed: Any) -> CarriedFiles:
+def champion(
+    data: Dataset, coin: Edge, row: int, *, backwards: bool = False, model: bytes = b"", **changed: Any
+) -> CarriedFiles:
     """A champion that was fitted on the rows before ``row``; ``backwards`` on turned labels, so that it is bad."""
     rows = np.arange(row - HORIZON - 1)
     y = 1 - data.y if backwards else data.y
-    model = FITTER.fit(type(data)(data.timestamp, data.x, y, data.weight, data.prices, data.outcomes, data.names), rows,
-                       PARAMETERS)  # fmt: skip
+    fitted = FITTER.fit(replace(data, y=y), rows, PARAMETERS)
     as_of = datetime.fromtimestamp(int(data.timestamp[row]) / 1000, UTC)
     metadata = {
         "id": "A-USDT/1", "as_of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}", "trainer": "lightgbm", "threshold": 0.5,
@@ -67,7 +69,7 @@ def champion(data: Dataset, coin: Edge, row: int, *, backwards: bool = False, **
     inputs = {"schema": 1, "columns": list(data.names), "encoder": None}
     documents = {"metadata.json": metadata | changed, "inputs.json": inputs, "features.json": made_by(coin)}
     brought = {f"old/{name}": json.dumps(value).encode() for name, value in documents.items()}
-    return CarriedFiles(brought | {"old/model.bin": model.dumps()})
+    return CarriedFiles(brought | {"old/model.bin": model or fitted.dumps()})
 
 
 def versus(files: CarriedFiles, data: Dataset, coin: Edge, results: list[FoldResult], **rules: Any) -> dict[str, Any]:
@@ -128,6 +130,12 @@ def test_a_champion_of_other_features_is_not_compared(data: Dataset, coin: Edge,
 def test_a_folder_that_lost_a_file_is_not_compared(data: Dataset, coin: Edge, results: list[FoldResult]) -> None:
     told = versus(CarriedFiles({}), data, coin, results)
     assert "cannot be read" in told["sentence"]
+
+
+def test_a_model_of_an_older_version_is_not_compared(data: Dataset, coin: Edge, results: list[FoldResult]) -> None:
+    told = versus(champion(data, coin, 1300, model=b"tree\nversion=v4\n"), data, coin, results)
+    assert (told["comparable"], told["better"]) == (False, False)
+    assert "the champion cannot be read: model.bin: is not a LightGBM model" in told["sentence"]
 
 
 def test_the_error_of_a_paired_gain_knows_that_neighbours_are_alike() -> None:

@@ -80,6 +80,23 @@ def test_a_fold_stays_out_where_nothing_before_it_would_have_paid(edge: Edge, ma
     assert choose_threshold(data, [dear], HORIZON, 0.02).value == STAY_OUT
 
 
+def test_a_threshold_is_selective_where_that_leaves_enough_trades_and_wide_where_not(
+    edge: Edge, make_dataset: Make
+) -> None:
+    """The scores know most of what comes: every threshold would have paid."""
+    data = make_dataset(*edge, HORIZON)
+    pays = np.nan_to_num(data.outcomes.net[100:1500]) > 0
+    draw = np.random.default_rng(2)
+    segment = Segment(100, 1500, np.where(pays, 0.5, 0.3) + 0.4 * draw.random(1400))
+    selective = choose_threshold(data, [segment], HORIZON, 0.01)
+    above = float((segment.scores > selective.value).mean())
+    assert 0.02 <= above <= 0.11
+    assert selective.trades >= 14
+    wide = choose_threshold(data, [segment], HORIZON, 0.06)
+    assert wide.trades >= 84 > selective.trades
+    assert 0.15 <= float((segment.scores > wide.value).mean()) <= 0.5
+
+
 @pytest.mark.parametrize("fold", [0, 1])
 def test_what_comes_after_a_fold_changes_nothing_before_it(
     edge: Edge, make_walk: Callable[..., Candles], make_dataset: Make, fold: int
