@@ -141,7 +141,8 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     relayed = getattr(record, "huracan_fields", None)
     if relayed is not None:
         return dict(relayed)
-    extras = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    # A leading underscore is a library's own (Ray stamps every record of the process).
+    extras = {key: value for key, value in vars(record).items() if key not in _STANDARD and not key.startswith("_")}
     fields = {**_WHERE.get(), **extras}
     if record.exc_info:
         buffer = io.StringIO()

@@ -58,6 +58,25 @@ def test_a_line_outside_a_run_says_neither() -> None:
     assert set(line) == {"time", "level", "message", "logger"}
 
 
+def test_what_a_library_stamps_on_every_record_stays_out() -> None:
+    """As Ray does from its import on."""
+    usual = logging.getLogRecordFactory()
+
+    def stamped(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = usual(*args, **kwargs)
+        record.__dict__["_ray_timestamp_ns"] = 1
+        return record
+
+    logging.setLogRecordFactory(stamped)
+    try:
+        stream = configured()
+        logs.run_logger(None).info("hello")
+    finally:
+        logging.setLogRecordFactory(usual)
+    [line] = lines(stream.getvalue())
+    assert set(line) == {"time", "level", "message", "logger"}
+
+
 def test_a_librarys_line_inside_a_run_says_which_run_and_job() -> None:
     stream = configured()
     with logs.inside(run="nightly-20231230-1", job="train"), logs.inside(symbol="SOL-USDT"):
