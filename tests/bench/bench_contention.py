@@ -1,7 +1,8 @@
 """Prints how much slower a night's training is with a busy process on one of two cores.
 
 ``python tests/bench/bench_contention.py [--freqai FOLDER]``: the 12-coin task of ``bench_training`` with nothing else
-running, then with an endless loop that is bound to the first core, in turn; the LightGBM floor alike, and FreqAI.
+running, then with an endless loop that is bound to the first core, in turn; our defaults, the LightGBM floor and FreqAI
+alike.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--freqai", type=Path, metavar="FOLDER", help="FreqAI as well, from its environment in FOLDER")
     arguments = parser.parse_args()
-    with workspace(FIXED) as settings:
+    with workspace(FIXED) as settings, workspace({"folds": 5, "test_share": 0.6}) as defaults:
         works: dict[str, Callable[[], float]] = {
-            "ours": lambda: timed(settings, "train", "--force").wall,
+            "ours, the same trees": lambda: timed(settings, "train", "--force").wall,
+            "ours, our defaults": lambda: timed(defaults, "train", "--force").wall,
             "LightGBM in two processes": lambda: floor_seconds(model_folders(settings)),
         }
         if arguments.freqai:
