@@ -145,7 +145,7 @@ def _fit_watched(
             rows,
             valid_sets=[_rows(validation, settings, linear, rows)],
             callbacks=[told],
-            keep_training_booster=False,
+            keep_training_booster=True,  # it is read back below, with the trees that are kept
         )
     except _GivenUpError:
         return None

@@ -63,8 +63,7 @@ def read_linear(document: Mapping[str, Any]) -> Linear:
     names = tuple(str(name) for name in document["features"])
     if {array.shape for array in arrays} != {(len(names),)}:
         raise ValueError("it has arrays of different lengths")
-    numbers = (float(document[name]) for name in ("clip", "intercept", "gain"))
-    clip, intercept, gain = numbers
+    clip, intercept, gain = (float(document[name]) for name in ("clip", "intercept", "gain"))
     return Linear(names, mean, scale, clip, coefficients, intercept, gain)
 
 

@@ -58,8 +58,9 @@ class Started:
         """
         rate = self.learning_rate
         taken = {column: gain * (rate - rate * rate / 2.0) for column, gain in self.trees.gains().items()}
-        for column, share in self.linear.shares().items() if self.linear else ():
-            taken[column] = taken.get(column, 0.0) + share * (self.linear.gain if self.linear else 0.0)
+        if self.linear is not None:
+            for column, share in self.linear.shares().items():
+                taken[column] = taken.get(column, 0.0) + share * self.linear.gain
         total = sum(taken.values()) or 1.0
         return {column: round(each / total, 6) for column, each in taken.items()}
 

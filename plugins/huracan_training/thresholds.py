@@ -56,13 +56,15 @@ def choose_threshold(data: Dataset, segments: Sequence[Segment], horizon: int, t
     """
     rows = sum(each.stop - each.start for each in segments)
     scores = np.concatenate([each.scores for each in segments])
+    finite = scores[np.isfinite(scores)]
     gains = np.concatenate([(data.outcomes.net * data.outcomes.stake)[each.start : each.stop] for each in segments])
     known = np.isfinite(gains) & np.isfinite(scores)
     floor = max(2, min(math.ceil(trade_share * rows), rows // (2 * horizon)))
     best, highest, judged = Threshold(STAY_OUT, rows, 0, 0.0), LEAST_STRENGTH, False
     for shares in (SELECTIVE, WIDE):
-        levels = np.quantile(scores[np.isfinite(scores)], shares)
-        for value in () if judged else np.unique(np.maximum(levels, NEUTRAL)):
+        if judged:
+            break
+        for value in np.unique(np.maximum(np.quantile(finite, shares), NEUTRAL)):
             traded = _tried(data, segments, float(value), horizon)
             above = gains[known & (scores > value)]
             if len(traded) < floor or not len(above):

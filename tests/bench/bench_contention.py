@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench_training import floor_seconds
-from night import FIXED, model_folders, timed, workspace
+from night import FIXED, TASK, model_folders, timed, workspace
 from peer import freqai_seconds, interpreter
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--freqai", type=Path, metavar="FOLDER", help="FreqAI as well, from its environment in FOLDER")
     arguments = parser.parse_args()
-    with workspace(FIXED) as settings, workspace({"folds": 5, "test_share": 0.6}) as defaults:
+    with workspace(FIXED) as settings, workspace(TASK) as defaults:
         works: dict[str, Callable[[], float]] = {
             "ours, the same trees": lambda: timed(settings, "train", "--force").wall,
             "ours, our defaults": lambda: timed(defaults, "train", "--force").wall,

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from night import FIXED, fold_coefficients, model_folders, timed, workspace
+from night import FIXED, TASK, fold_coefficients, model_folders, timed, workspace
 from peer import freqai_seconds, interpreter
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     freqai = interpreter(arguments.freqai) if arguments.freqai else None
     tuned: list[float] = []
     peers: dict[str, list[float]] = {"its default threads": [], "one thread": []}
-    with workspace(FIXED) as settings, workspace({"folds": 5, "test_share": 0.6}) as defaults:
+    with workspace(FIXED) as settings, workspace(TASK) as defaults:
         ours, floors = [], []
         for number in range(arguments.runs):
             ours.append(timed(settings, "train", "--force"))
