@@ -29,7 +29,9 @@ __all__ = [
     "CheckState",
     "Choices",
     "Command",
+    "ConcurrentSource",
     "Event",
+    "Examiner",
     "Exchange",
     "ExchangeType",
     "Export",
@@ -220,6 +222,11 @@ class Market:
     leveraged_token: bool = False
     source: str = "default"
     """Where the fees come from: ``exchange``, ``estimate`` or ``default``."""
+    price_step: float | None = None
+    amount_step: float | None = None
+    least_amount: float | None = None
+    least_cost: float | None = None
+    """Limits of an order, in quote currency a unit, base, base and quote currency; None where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +239,13 @@ class Ticker:
     quote_volume: float
     spread_bps: float
     spread_source: str
-    active_share: float
-    """Share of the bars of the last 7 days that exist and carry volume, 0 to 1."""
-    daily_volatility: float
-    """Standard deviation of log returns of the last 7 days, scaled to a day, as a fraction."""
+    active_share: float | None
+    """Share of the bars of the last 7 days that exist and carry volume, 0 to 1; None where it is not known (yet)."""
+    daily_volatility: float | None
+    """Standard deviation of log returns of the last 7 days, scaled to a day, as a fraction; None as above."""
     last_trade_at: datetime | None = None
+    depth: float | None = None
+    """What can be bought and sold within 50 bp of the middle, the smaller of both, quote currency; None as above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +255,8 @@ class Candidate:
     market: Market
     ticker: Ticker
     as_of: datetime
+    examined: bool = True
+    """False while the exchange was not yet asked for what takes requests of its own: a rule waits for what is None."""
 
     @property
     def age_days(self) -> float | None:
@@ -278,6 +289,25 @@ class Exchange(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Examiner(Protocol):
+    """What an exchange offers besides where some facts of a pair take requests of their own (order book, first candle).
+
+    It is asked about the pairs that no rule dropped for what was known before.
+    """
+
+    def examine(self, market: Market, ticker: Ticker) -> tuple[Market, Ticker]:
+        """Return the pair with what could be found out; what nobody knows stays None. Raises as ``candles`` does."""
+        ...
+
+
+@runtime_checkable
+class ConcurrentSource(Protocol):
+    """What an exchange says besides where ``candles`` may be called by several threads: how many are worth it."""
+
+    requests_at_once: int
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from huracan.market.checks import check_candles
 from huracan.market.files import digest_file, read_candles, write_candles
 from huracan.paths import Paths, write_bytes
 
-__all__ = ["Cached", "Spans", "add_span", "is_hole", "load", "merge", "missing", "save", "set_aside"]
+__all__ = ["Cached", "Spans", "add_span", "is_hole", "load", "merge", "missing", "reread", "save", "set_aside"]
 
 Spans = tuple[tuple[int, int], ...]
 """Half-open intervals of open times in ms, sorted, without overlap."""
@@ -43,6 +43,11 @@ def load(path: Path, timeframe: str, exchange: str) -> Cached:
     if not report.ok:
         raise DataError(str(path), report.problems[0])
     return Cached(candles, _spans(path, words))
+
+
+def reread(path: Path, timeframe: str, exchange: str, otherwise: Cached) -> Cached:
+    """Return what was written page by page before an interruption; ``otherwise`` where nothing was."""
+    return load(path, timeframe, exchange) if path.exists() else otherwise
 
 
 def _spans(path: Path, words: Mapping[str, str]) -> Spans:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from huracan.clock import milliseconds
 from huracan.context import Context
-from huracan.errors import DataError
+from huracan.errors import DataError, TryAgainError
 from huracan.market.candles import timeframe_ms
-from huracan.market.checks import find_breaks, find_gaps, last_segment_start, scaled_jump_ratio
+from huracan.market.checks import Gap, find_breaks, find_gaps, last_segment_start, scaled_jump_ratio
 from huracan.market.exchange import open_exchange
 from huracan.paths import read_document, write_json
-from huracan.types import Exchange, FundingSource, JobResult, MarketKind, Outcome
+from huracan.types import ConcurrentSource, Exchange, FundingSource, JobResult, MarketKind, Outcome
+from huracan_candles.cache import Spans
+from huracan_candles.outages import Silences, find_outages
 from huracan_candles.rates import sync_funding
+from huracan_candles.restored import OUTAGES, restore_cache
 from huracan_candles.settings import CandleSettings
 from huracan_candles.sync import Symbol, Window, sync_symbol
 
@@ -34,8 +39,15 @@ def run(context: Context) -> JobResult:
     window = Window(_source(section), settings.timeframe, until - settings.days * 86_400_000, until)
     with open_exchange(context) as exchange:
         references = _references(exchange, selected)
-        results = _sync_all(context, exchange, selected, references, window)
+        symbols = list(dict.fromkeys([*selected, *references]))
+        restored = restore_cache(context, symbols)
+        silences = Silences.read(context.paths.candles / OUTAGES, window.exchange, window.timeframe)
+        results = _sync_all(context, exchange, symbols, window, silences)
+        _refuse_nothing(selected, results)
         _sync_funding(context, exchange, [results[symbol] for symbol in selected], window)
+    silences.remember(
+        context.paths.candles / OUTAGES, find_outages((each.candles for each in results.values()), settings.timeframe)
+    )
     report = {
         "schema": 1,
         "run_date": run.run_date.isoformat(),
@@ -43,7 +55,11 @@ def run(context: Context) -> JobResult:
         "timeframe": settings.timeframe,
         "days": settings.days,
         "references": [symbol for symbol in references if not results[symbol].failed],
-        "symbols": {symbol: _entry(context, result, window, settings) for symbol, result in results.items()},
+        "restored": restored,
+        "outages": [{"from": since, "to": until} for since, until in _within(silences.outages, window)],
+        "symbols": {
+            symbol: _entry(context, result, window, settings, silences.outages) for symbol, result in results.items()
+        },
         "quarantined": [entry for result in results.values() for entry in result.quarantined],
     }
     write_json(context.paths.candle_report(run.run_date), report)
@@ -78,21 +94,56 @@ def _references(exchange: Exchange, selected: Sequence[str]) -> list[str]:
 
 
 def _sync_all(
-    context: Context, exchange: Exchange, selected: Sequence[str], references: Sequence[str], window: Window
+    context: Context, exchange: Exchange, symbols: Sequence[str], window: Window, silences: Silences
 ) -> dict[str, Symbol]:
-    symbols = list(dict.fromkeys([*selected, *references]))
+    """Sync every symbol; once the exchange stayed away for one, the others are judged by what the cache holds."""
+    away, done = [""], [0]
+
+    def sync(symbol: str) -> Symbol:
+        def tell(text: str) -> None:
+            line = f"candles {done[0] + 1}/{len(symbols)} {symbol} {text}"
+            context.progress.step(line, done=done[0], total=len(symbols), item=symbol)
+
+        result = sync_symbol(context, exchange, symbol, window, tell, silences, away[0])
+        away[0] = away[0] or result.away
+        return result
+
+    at_once = exchange.requests_at_once if isinstance(exchange, ConcurrentSource) else 1
     results = {}
-    for number, symbol in enumerate(symbols):
-
-        def tell(text: str, number: int = number, symbol: str = symbol) -> None:
-            line = f"candles {number + 1}/{len(symbols)} {symbol} {text}"
-            context.progress.step(line, done=number, total=len(symbols), item=symbol)
-
-        results[symbol] = sync_symbol(context, exchange, symbol, window, tell)
-        context.progress.step(
-            f"candles {number + 1}/{len(symbols)} {symbol}", done=number + 1, total=len(symbols), item=symbol
-        )
+    with _workers(at_once) as each:
+        for symbol, result in zip(symbols, each(sync, symbols), strict=True):
+            results[symbol] = result
+            done[0] += 1
+            line = f"candles {done[0]}/{len(symbols)} {symbol}"
+            context.progress.step(line, done=done[0], total=len(symbols), item=symbol)
     return results
+
+
+@contextmanager
+def _workers(at_once: int) -> Iterator[Callable[..., Iterator[Symbol]]]:
+    """Hand out ``map``, by threads where several are worth it. Those are not waited for when something was raised: they
+    end as the exchange is closed."""
+    if at_once == 1:
+        yield map
+        return
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="candles")
+    try:
+        yield pool.map
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _refuse_nothing(selected: Sequence[str], results: Mapping[str, Symbol]) -> None:
+    """Raise TryAgainError where the exchange is away and no pair's cache is fresh enough to go on with."""
+    away = next((result.away for result in results.values() if result.away), "")
+    if away and selected and all(results[symbol].failed for symbol in selected):
+        raise TryAgainError(away)
+
+
+def _within(spans: Spans, window: Window) -> list[tuple[int, int]]:
+    return [(since, until) for since, until in spans if until > window.since and since < window.until]
 
 
 def _sync_funding(context: Context, exchange: Exchange, results: Sequence[Symbol], window: Window) -> None:
@@ -120,7 +171,9 @@ def _funding_entry(context: Context, result: Symbol) -> dict[str, Any] | None:
     }
 
 
-def _entry(context: Context, result: Symbol, window: Window, settings: CandleSettings) -> dict[str, Any]:
+def _entry(
+    context: Context, result: Symbol, window: Window, settings: CandleSettings, outages: Spans
+) -> dict[str, Any]:
     candles = result.candles
     ratio = scaled_jump_ratio(settings.max_jump_ratio, settings.timeframe)
     breaks = find_breaks(candles, settings.timeframe, int(settings.max_gap_hours * 3_600_000), ratio)
@@ -135,11 +188,18 @@ def _entry(context: Context, result: Symbol, window: Window, settings: CandleSet
         "usable_rows": int((candles.timestamp >= usable_since).sum()),
         "breaks": [{"at": each.at, "kind": each.kind, "sentence": each.sentence} for each in breaks],
         "gaps": [
-            {"from": gap.since, "to": gap.until, "bars": gap.bars} for gap in find_gaps(candles, settings.timeframe)
+            {"from": gap.since, "to": gap.until, "bars": gap.bars, "cause": _cause(gap, outages)}
+            for gap in find_gaps(candles, settings.timeframe)
         ],
         "funding": _funding_entry(context, result),
         "problems": list(result.problems),
     }
+
+
+def _cause(gap: Gap, outages: Spans) -> str:
+    """Say whose a gap is: the exchange's, or this pair's, which did not trade."""
+    silent = any(since <= gap.since and gap.until <= until for since, until in outages)
+    return "outage" if silent else "silence"
 
 
 def _outcome(selected: Sequence[str], results: dict[str, Symbol]) -> JobResult:

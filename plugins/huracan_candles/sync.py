@@ -9,18 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from huracan.context import Context
-from huracan.errors import DataError
+from huracan.errors import DataError, TryAgainError
 from huracan.market.candles import Candles, timeframe_ms
-from huracan.market.checks import check_candles
+from huracan.market.checks import Gap, check_candles, find_gaps
 from huracan.market.funding import Funding
 from huracan.types import Exchange
 from huracan_candles import cache
+from huracan_candles.outages import Silences
 from huracan_candles.settings import CandleSettings
 
-__all__ = ["Symbol", "sync_symbol"]
+__all__ = ["Symbol", "Window", "sync_symbol"]
 
 MOST_BAD_SHARE = 0.01
 """A page with a larger share of impossible bars says that the source cannot be trusted at all."""
+
+MOST_ASKED_AGAIN = 3
+"""New gaps, longest first, that are asked for a second time: a coin that hardly trades has hundreds of its own."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,8 @@ class Symbol:
     problems: list[str] = field(default_factory=list)
     quarantined: list[dict[str, str]] = field(default_factory=list)
     failed: bool = False
+    away: str = ""
+    """What was said where the exchange went away before everything was fetched."""
     funding: Funding | None = None
 
 
@@ -47,15 +53,27 @@ class Window:
 
 
 def sync_symbol(
-    context: Context, exchange: Exchange, symbol: str, window: Window, tell: Callable[[str], None]
+    context: Context,
+    exchange: Exchange,
+    symbol: str,
+    window: Window,
+    tell: Callable[[str], None],
+    silences: Silences,
+    away: str = "",
 ) -> Symbol:
-    """Return the symbol's candles of the window. A symbol that cannot be had is marked failed, with a problem line."""
-    result = Symbol(symbol)
+    """Return the symbol's candles of the window. A symbol that cannot be had is marked failed, with a problem line.
+
+    Where the exchange is ``away``, or goes away, what the cache holds is judged: it may be fresh enough.
+    """
+    result = Symbol(symbol, away=away)
     path = context.paths.candle_file(symbol)
     try:
         cached = _trusted(context, path, window, result)
-        for since, until in cache.missing(cached.asked, window.since, window.until):
-            cached = _fetch(exchange, path, cached, result, window, since, until, tell)
+        missing = cache.missing(cached.asked, window.since, window.until)
+        if not result.away:
+            cached = _fetch_all(exchange, path, cached, result, window, missing, tell, silences)
+        elif missing:
+            result.problems.append(f"{symbol}: not brought up to date, the exchange is away")
     except DataError as error:
         result.problems.append(str(error))
         result.failed = True
@@ -92,6 +110,44 @@ def _trusted(context: Context, path: Path, window: Window, result: Symbol) -> ca
             "%s %s; moved to %s and fetched again", path.name, error.what, moved, extra={"symbol": result.symbol}
         )
         return cache.Cached(Candles.empty(), ())
+
+
+def _fetch_all(
+    exchange: Exchange,
+    path: Path,
+    cached: cache.Cached,
+    result: Symbol,
+    window: Window,
+    missing: cache.Spans,
+    tell: Callable[[str], None],
+    silences: Silences,
+) -> cache.Cached:
+    """Fetch missing spans, oldest first, then their gaps once more: a hole of ours is filled, the rest is silence."""
+    try:
+        for since, until in missing:
+            cached = _fetch(exchange, path, cached, result, window, since, until, tell)
+        for gap in _new_gaps(cached, window, missing, silences)[:MOST_ASKED_AGAIN]:
+            before = len(cached.candles)
+            cached = _fetch(exchange, path, cached, result, window, gap.since, gap.until, tell)
+            if len(cached.candles) == before:
+                silences.confirm(gap)
+    except TryAgainError as error:
+        result.away = str(error)
+        result.problems.append(f"{result.symbol}: {error}; what was fetched is kept")
+        return cache.reread(path, window.timeframe, window.exchange, cached)
+    return cached
+
+
+def _new_gaps(cached: cache.Cached, window: Window, missing: cache.Spans, silences: Silences) -> list[Gap]:
+    """Return the gaps inside what was just answered, longest first; what was not answered is asked for anyway."""
+    fresh = [
+        gap
+        for gap in find_gaps(cached.candles, window.timeframe)
+        if any(since <= gap.since and gap.until <= until for since, until in missing)
+        and not cache.missing(cached.asked, gap.since, gap.until)
+        and not silences.covers(gap)
+    ]
+    return sorted(fresh, key=lambda gap: (-gap.bars, gap.since))
 
 
 def _fetch(
@@ -134,7 +190,8 @@ def _sound(page: Candles, result: Symbol, window: Window, since: int, until: int
         return unique
     if len(report.bad_rows) == 0 or len(report.bad_rows) > max(1, MOST_BAD_SHARE * len(unique)):
         raise DataError(result.symbol, f"the exchange sent candles that cannot be: {report.problems[0]}")
-    result.problems += [f"{result.symbol}: left out {problem}" for problem in report.problems]
+    left_out = [f"{result.symbol}: left out {problem}" for problem in report.problems]
+    result.problems += [line for line in left_out if line not in result.problems]
     keep = np.ones(len(unique), dtype=bool)
     keep[report.bad_rows] = False
     return unique.take(keep)

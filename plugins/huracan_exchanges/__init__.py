@@ -1,4 +1,4 @@
-"""Exchanges: a folder of candle files, and a simulated market for the demo and for tests."""
+"""Exchanges: all that ccxt knows, a folder of candle files, and a simulated market for the demo and for tests."""
 
 from __future__ import annotations
 
@@ -6,22 +6,36 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from huracan import hookimpl
-from huracan.types import ExchangeType
+from huracan.types import Check, ExchangeType
 
 if TYPE_CHECKING:
     from huracan.context import Context
     from huracan.types import Exchange
-    from huracan_exchanges.settings import FilesSettings, SimulatedSettings
+    from huracan_exchanges.settings import CcxtSettings, FilesSettings, SimulatedSettings
 
 
 @hookimpl
 def huracan_exchanges() -> Sequence[ExchangeType]:
-    from huracan_exchanges.settings import FilesSettings, SimulatedSettings
+    from huracan_exchanges.settings import CcxtSettings, FilesSettings, SimulatedSettings
 
     return [
+        ExchangeType("ccxt", CcxtSettings, _open_ccxt),
         ExchangeType("files", FilesSettings, _open_files),
         ExchangeType("simulated", SimulatedSettings, _open_simulated),
     ]
+
+
+@hookimpl
+def huracan_checks() -> Sequence[Check]:
+    from huracan_exchanges.ccxt_check import check_exchange
+
+    return [Check("exchange", check_exchange)]
+
+
+def _open_ccxt(context: Context, settings: CcxtSettings) -> Exchange:
+    from huracan_exchanges.ccxt_exchange import CcxtExchange
+
+    return CcxtExchange(settings, context.clock.now(), context.log, context.progress)
 
 
 def _open_files(context: Context, settings: FilesSettings) -> Exchange:

@@ -1,17 +1,62 @@
-"""What can be set in ``exchange: {name: files}`` and ``exchange: {name: simulated}``."""
+"""What can be set in ``exchange: {name: ccxt}``, ``{name: files}`` and ``{name: simulated}``."""
 
 from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from huracan.config import Section, SettingsPath
 from huracan.types import MarketKind
 
-__all__ = ["FilesSettings", "SimulatedSettings"]
+__all__ = ["CcxtSettings", "FilesSettings", "SimulatedSettings"]
+
+_NO_SECRET = SecretStr("")
+
+
+class CcxtSettings(Section):
+    """A real exchange, by the library ccxt. Keys are optional: everything that a night needs is public."""
+
+    candle_source: ClassVar[tuple[str, ...]] = ("id", "market_type")
+    funding_source: ClassVar[tuple[str, ...]] = ("id",)
+
+    name: Literal["ccxt"] = Field("ccxt", description="Any exchange that the library ccxt knows.")
+    id: str = Field("binance", description="The exchange, by its name in ccxt: binance, kraken, okx, bybit ...")
+    market_type: MarketKind = Field(MarketKind.SPOT, description="Which markets are looked at: spot or perpetual.")
+    api_key: SecretStr = Field(
+        _NO_SECRET, description="Only for fees of your own account; a key that may read and nothing else."
+    )
+    api_secret: SecretStr = Field(_NO_SECRET, description="The secret that belongs to api_key.")
+    api_password: SecretStr = Field(_NO_SECRET, description="The passphrase, where the exchange has one (OKX, KuCoin).")
+    taker_fee_bps: float | None = Field(
+        None, ge=-50, le=500, description="Taker fee per side, basis points; empty: what the exchange or ccxt says."
+    )
+    maker_fee_bps: float | None = Field(
+        None, ge=-50, le=500, description="Maker fee per side, basis points; empty: what the exchange or ccxt says."
+    )
+    timeout_seconds: float = Field(20.0, gt=0, le=300, description="Longest silence of one request, seconds.")
+    patience_seconds: float = Field(
+        900.0,
+        ge=0,
+        le=86_400,
+        description="How long a request is tried again while the exchange is away or wants a pause (a ban), seconds.",
+    )
+    requests_at_once: int = Field(
+        8, ge=1, le=64, description="Requests under way at the same time; the exchange's own rate limit holds anyway."
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Further settings of the ccxt client, by their names in its manual (httpsProxy, options ...).",
+    )
+
+    @model_validator(mode="after")
+    def _a_key_has_its_secret(self) -> Self:
+        if bool(self.api_key.get_secret_value()) != bool(self.api_secret.get_secret_value()):
+            raise ValueError("api_key and api_secret belong together: set both, or neither")
+        return self
 
 
 class FilesSettings(Section):

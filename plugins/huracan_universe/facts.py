@@ -48,7 +48,7 @@ def _unusable(market: Market, ticker: Ticker | None) -> tuple[str, str] | None:
     wrong = [
         f"{name} {value:g}"
         for name, value in numbers.items()
-        if not math.isfinite(value) or (name in _MEASURES and value < 0)
+        if value is not None and (not math.isfinite(value) or (name in _MEASURES and value < 0))
     ]
     return ("ticker", f"the exchange gives numbers that cannot be: {', '.join(wrong)}") if wrong else None
 
@@ -67,9 +67,14 @@ def facts_of(market: Market, ticker: Ticker | None, now: datetime) -> dict[str, 
         "spread_source": ticker.spread_source if ticker else None,
         "active_share": _number(ticker.active_share if ticker else None),
         "daily_volatility": _number(ticker.daily_volatility if ticker else None),
+        "depth": _number(ticker.depth if ticker else None),
         "taker_fee_bps": _number(market.taker_fee_bps),
         "maker_fee_bps": _number(market.maker_fee_bps),
         "fee_source": market.source,
+        "price_step": _number(market.price_step),
+        "amount_step": _number(market.amount_step),
+        "least_amount": _number(market.least_amount),
+        "least_cost": _number(market.least_cost),
     }
 
 

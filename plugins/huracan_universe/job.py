@@ -10,6 +10,7 @@ from huracan.errors import DataError
 from huracan.market.exchange import open_exchange
 from huracan.paths import write_json
 from huracan.types import JobResult, Outcome
+from huracan_universe.examine import examine
 from huracan_universe.facts import sort_out
 from huracan_universe.select import Selection, select
 from huracan_universe.settings import UniverseSettings
@@ -31,10 +32,11 @@ def run(context: Context) -> JobResult:
         context.progress.step(f"universe {len(markets)} pairs on {section.name}")
         tickers = exchange.tickers([market.symbol for market in markets])
         context.progress.step(f"universe {len(tickers)} tickers")
-        problems = list(exchange.problems())
-    now = context.clock.now()
-    candidates, unusable = sort_out(markets, tickers, now)
-    selection = select(context, candidates, context.plugins.universe_rules(), settings, unusable)
+        now, rules = context.clock.now(), context.plugins.universe_rules()
+        known, unusable = sort_out(markets, tickers, now)
+        candidates, unasked, troubles = examine(context, exchange, known, rules, settings)
+        problems = [*exchange.problems(), *troubles]
+    selection = select(context, candidates, rules, settings, [*unusable, *unasked])
     problems += selection.problems
     run_info = context.current_run
     criteria = settings.model_dump(mode="json")

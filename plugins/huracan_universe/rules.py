@@ -40,7 +40,7 @@ def _delisted(_: Context, candidate: Candidate) -> str | None:
 def _age(context: Context, candidate: Candidate) -> str | None:
     least, age = _settings(context).min_age_days, candidate.age_days
     if age is None:
-        return "has no known listing date" if least > 0 else None
+        return "has no known listing date" if least > 0 and candidate.examined else None
     return f"is listed for {age:.1f} days, less than {least:g}" if age < least else None
 
 
@@ -60,12 +60,14 @@ def _spread(context: Context, candidate: Candidate) -> str | None:
 
 def _activity(context: Context, candidate: Candidate) -> str | None:
     least, share = _settings(context).min_active_share, candidate.ticker.active_share
+    if share is None:
+        return "has no candles of the last week" if least > 0 and candidate.examined else None
     return f"traded in {share:.0%} of the last week's bars, less than {least:.0%}" if share < least else None
 
 
 def _pegged(context: Context, candidate: Candidate) -> str | None:
     least, volatility = _settings(context).min_daily_volatility, candidate.ticker.daily_volatility
-    if volatility >= least or candidate.ticker.active_share == 0:
+    if volatility is None or volatility >= least or candidate.ticker.active_share == 0:
         return None
     return f"moves {volatility:.2%} a day, less than {least:.2%}: it is pegged"
 

@@ -14,7 +14,7 @@ from huracan.types import Candidate, UniverseRule
 from huracan_universe.facts import facts_of
 from huracan_universe.settings import UniverseSettings
 
-__all__ = ["Selection", "select"]
+__all__ = ["Selection", "select", "vetoes"]
 
 NOT_IN_TOP = "top"
 """The rule that drops what no other rule dropped: there were better pairs."""
@@ -46,7 +46,7 @@ def select(
     """
     problems: dict[str, str] = {}
     reasons = {
-        candidate.market.symbol: _vetoes(context, candidate, rules, settings, problems) for candidate in candidates
+        candidate.market.symbol: vetoes(context, candidate, rules, settings, problems) for candidate in candidates
     }
     kept = [candidate for candidate in candidates if not reasons[candidate.market.symbol]]
     dropped = sorted((each for each in candidates if reasons[each.market.symbol]), key=lambda each: each.market.symbol)
@@ -104,13 +104,14 @@ def _misnamed(settings: UniverseSettings, symbols: Sequence[str], rules: Sequenc
     ]
 
 
-def _vetoes(
+def vetoes(
     context: Context,
     candidate: Candidate,
     rules: Mapping[str, UniverseRule],
     settings: UniverseSettings,
     problems: dict[str, str],
 ) -> list[tuple[str, str]]:
+    """Return every rule that drops a pair, with its reason; rules that fail are added to ``problems``."""
     symbol = candidate.market.symbol
     if symbol in settings.include and symbol not in settings.exclude:
         return []
@@ -140,19 +141,27 @@ def _answer(rule: UniverseRule, context: Context, candidate: Candidate) -> str |
 def _scores(kept: Sequence[Candidate], settings: UniverseSettings) -> dict[str, float]:
     """Return 0 to 1 by symbol: weighted place of turnover, spread and activity between the least and the best.
 
-    Turnover and spread are compared by their logarithms, since they span orders of magnitude.
+    Turnover, spread and depth are compared by their logarithms, since they span orders of magnitude.
     """
     weights = (settings.volume_weight, settings.liquidity_weight, settings.activity_weight)
-    measures = [
-        [math.log1p(each.ticker.quote_volume) for each in kept],
-        [-math.log(max(each.ticker.spread_bps, 0.01)) for each in kept],
-        [each.ticker.active_share for each in kept],
+    places = [
+        _places([math.log1p(each.ticker.quote_volume) for each in kept]),
+        _liquidity(kept),
+        _places([each.ticker.active_share or 0.0 for each in kept]),
     ]
-    places = [_places(values) for values in measures]
     return {
         each.market.symbol: round(sum(w * p[row] for w, p in zip(weights, places, strict=True)) / sum(weights), 6)
         for row, each in enumerate(kept)
     }
+
+
+def _liquidity(kept: Sequence[Candidate]) -> list[float]:
+    """Return the place by spread, and where the order book of every pair is known by its depth in equal parts."""
+    narrow = _places([-math.log(max(each.ticker.spread_bps, 0.01)) for each in kept])
+    depths = [each.ticker.depth for each in kept if each.ticker.depth is not None]
+    if len(depths) < len(kept):
+        return narrow
+    return [(one + other) / 2 for one, other in zip(narrow, _places([math.log1p(x) for x in depths]), strict=True)]
 
 
 def _places(values: Sequence[float]) -> list[float]:

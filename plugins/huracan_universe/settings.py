@@ -33,6 +33,13 @@ class UniverseSettings(Section):
     allow_fiat: bool = Field(False, description="Let pairs of national currencies in.")
     allow_wrapped: bool = Field(False, description="Let coins in that follow another one (WBTC, stETH ...).")
     allow_leveraged: bool = Field(False, description="Let leveraged tokens in (BTCUP, ETH3S ...).")
+    examine: int = Field(
+        100,
+        ge=1,
+        le=2000,
+        description="Most pairs whose order book, last week and first candle are asked for, by turnover; some requests "
+        "each, on exchanges where that is not in the tickers.",
+    )
     include: tuple[str, ...] = Field(
         (),
         description="Pairs that are always selected, whatever rules and ranks say, as BASE-QUOTE; they count in top.",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from huracan.errors import DataError, TryAgainError
 from huracan.paths import sha256_of, write_atomically
-from huracan.remote.base import RemoteFile
+from huracan.remote.base import RemoteFile, Sent, Stored, blocks, nobody, put_each
 
 __all__ = ["LocalFolderStore"]
 
@@ -30,21 +29,30 @@ class LocalFolderStore:
         with self._reporting(f"folder {path} cannot be made"):
             target.mkdir(parents=True, exist_ok=True)
 
-    def put(self, source: Path, path: str) -> RemoteFile:
+    @property
+    def identity(self) -> str:
+        """Name the folder."""
+        return f"local:{self._root}"
+
+    def put(self, source: Path, path: str, sent: Sent = nobody) -> RemoteFile:
         """Store a file's bytes, atomically. Raises FileNotFoundError where ``source`` is no file."""
         if not source.is_file():
             raise FileNotFoundError(str(source))
         target = self._target(path)
         with self._reporting(f"{path} cannot be stored"):
-            write_atomically(target, lambda temporary: _copy(source, temporary))
+            write_atomically(target, lambda temporary: _copy(source, temporary, sent))
             return self._describe(target)
+
+    def put_many(self, files: Sequence[tuple[Path, str]], sent: Sent = nobody) -> Iterator[Stored]:
+        """Store files one by one."""
+        yield from put_each(self, files, sent)
 
     def get(self, path: str, target: Path) -> None:
         source = self._target(path)
         with self._reporting(f"{path} cannot be fetched"):
             found = source.is_file()
             if found:
-                write_atomically(target, lambda temporary: _copy(source, temporary))
+                write_atomically(target, lambda temporary: _copy(source, temporary, nobody))
         if not found:
             raise FileNotFoundError(path)
 
@@ -74,6 +82,9 @@ class LocalFolderStore:
         target = self._target(path)
         with self._reporting(f"{path} cannot be deleted"):
             target.unlink(missing_ok=True)
+
+    def content_hash(self, source: Path, stored: RemoteFile) -> str | None:
+        """Say nothing: a folder has no hashes until a file is read."""
 
     def verify(self, source: Path, path: str) -> bool:
         target = self._target(path)
@@ -111,8 +122,10 @@ class LocalFolderStore:
         return RemoteFile(path, about.st_size, datetime.fromtimestamp(about.st_mtime, UTC))
 
 
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
+def _copy(source: Path, target: Path, sent: Sent) -> None:
+    with source.open("rb") as content, target.open("wb") as copy:
+        for block in blocks(content, sent):
+            copy.write(block)
 
 
 def _is_temporary(file: Path) -> bool:

@@ -13,6 +13,7 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ __all__ = [
 SEND_TIMEOUT = 0.2
 """Seconds that a sender waits for a listener whose queue is full; then the datagram is given up."""
 
+_ONE_AT_A_TIME = threading.Lock()
 _DATAGRAM_BYTES = 65536
 _TEXT_LENGTH = 300
 _FOLDER_PREFIX = "huracan-notify-"
@@ -98,7 +100,8 @@ class Notifier(SystemdNotifier):  # type: ignore[misc]
         if self.address is None:
             return
         try:
-            with _connected(self.address) as self.socket:
+            # The base class keeps the socket in itself: two threads must not send at the same time.
+            with _ONE_AT_A_TIME, _connected(self.address) as self.socket:
                 super().notify(state.encode("utf-8", "replace").decode("latin-1"))
         except OSError:
             return  # nobody listens, or does not keep up: work goes on, the next step tries again

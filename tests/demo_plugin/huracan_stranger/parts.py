@@ -16,7 +16,7 @@ from huracan.config import Section, SettingsPath
 from huracan.context import Context
 from huracan.market.candles import Candles
 from huracan.paths import canonical_json
-from huracan.remote.base import RemoteFile, RemoteStore
+from huracan.remote.base import RemoteFile, RemoteStore, Sent, Stored, nobody, put_each
 from huracan.types import (
     Candidate,
     CheckResult,
@@ -145,9 +145,17 @@ class FolderRemote:
     def make_folder(self, path: str) -> None:
         (self.root / path).mkdir(parents=True, exist_ok=True)
 
-    def put(self, source: Path, path: str) -> RemoteFile:
+    @property
+    def identity(self) -> str:
+        return f"stranger:{self.root}"
+
+    def put(self, source: Path, path: str, sent: Sent = nobody) -> RemoteFile:
+        sent(source.stat().st_size)
         shutil.copyfile(source, self.root / path)
         return self._file(path)
+
+    def put_many(self, files: Sequence[tuple[Path, str]], sent: Sent = nobody) -> Iterator[Stored]:
+        yield from put_each(self, files, sent)
 
     def get(self, path: str, target: Path) -> None:
         shutil.copyfile(self.root / path, target)
@@ -163,6 +171,9 @@ class FolderRemote:
 
     def delete(self, path: str) -> None:
         (self.root / path).unlink()
+
+    def content_hash(self, source: Path, stored: RemoteFile) -> str | None:
+        return None
 
     def verify(self, source: Path, path: str) -> bool:
         return (self.root / path).read_bytes() == source.read_bytes()

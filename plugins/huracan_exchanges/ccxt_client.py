@@ -1,0 +1,227 @@
+"""The one place that speaks to ccxt: a single client, in a thread of its own, that is patient and always closed.
+
+All requests go through this client's throttler, whatever thread they come from. A request that fails because the
+exchange is away, or asks for a pause, is made again until the patience of the settings is used up; a pause that the
+exchange names (Retry-After, a ban) is kept by every request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
+from typing import Any
+
+from huracan.errors import DataError, SettingsError, TryAgainError, UsageError
+from huracan.settings_sources import nearest
+from huracan.types import MarketKind
+from huracan_exchanges.settings import CcxtSettings
+
+__all__ = ["CcxtClient", "Tell"]
+
+Tell = Callable[[str], None]
+"""Told, for a person and as a sign of life, before each part of a wait."""
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 60.0
+TELL_EVERY = 30.0
+CLOSE_WITHIN = 10.0
+
+
+class CcxtClient:
+    """Calls ccxt's unified methods by name and waits for their answers. ``close`` ends it for good.
+
+    Raises SettingsError for an exchange that ccxt does not know.
+    """
+
+    def __init__(self, settings: CcxtSettings, tell: Tell) -> None:
+        self.name = settings.id
+        self._patience = settings.patience_seconds
+        self._tell = tell
+        self._rest_until = 0.0
+        self._dice = random.Random(0)
+        kind = _attentive(settings.id)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"ccxt {settings.id}", daemon=True)
+        self._closed = False
+        self._thread.start()
+        self._client = self._wait(self._make(kind, _configuration(settings)))
+
+    def call(self, method: str, *arguments: Any, subject: str = "") -> Any:
+        """Return what a method answers. ``subject`` names in errors what was asked for (a pair).
+
+        Raises TryAgainError where the exchange stays away, DataError where it refuses the question, UsageError where it
+        refuses us.
+        """
+        return self._wait(self._patiently(method, arguments, subject or self.name))
+
+    def has(self, method: str) -> bool:
+        """Say whether the exchange has a unified method, by ccxt's own name (``fetchTickers``)."""
+        return self._client.has.get(method) is True
+
+    def page_limit(self, symbol: str, method: str, default: int) -> int:
+        """Return how many rows a page of ``method`` holds at most, as ccxt documents it."""
+        limit = self._client.feature_value(symbol, method, "limit", default)
+        return int(limit) if limit else default
+
+    def timeframes(self) -> Mapping[str, Any]:
+        """Return the timeframes that the exchange has, by ccxt's names; empty where it does not say."""
+        return self._client.timeframes or {}
+
+    def close(self) -> None:
+        """End every request, close the connections and the thread."""
+        if self._closed:
+            return
+        self._closed = True
+        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(CLOSE_WITHIN)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CLOSE_WITHIN)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+    async def _shut(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._client.close()
+
+    def _wait(self, coroutine: Any) -> Any:
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        except CancelledError:
+            raise TryAgainError(f"{self.name}: the connection was closed while a request was under way") from None
+
+    @staticmethod
+    async def _make(kind: Any, configuration: Mapping[str, Any]) -> Any:
+        return kind(configuration)  # inside the loop, which ccxt looks for when it is made
+
+    async def _patiently(self, method: str, arguments: tuple[Any, ...], subject: str) -> Any:
+        import ccxt
+
+        give_up, failures = time.monotonic() + self._patience, 0
+        while True:
+            await self._rest(give_up, subject)
+            try:
+                return await getattr(self._client, method)(*arguments)
+            except _AskedToWaitError as error:
+                self._rest_until = max(self._rest_until, time.monotonic() + error.seconds)
+                reason, pause = str(error), error.seconds
+            except (ccxt.NetworkError, ccxt.BadResponse, ccxt.NullResponse) as error:
+                reason = _in_words(error)
+                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**failures) * self._dice.uniform(0.5, 1.5)
+            except (ccxt.AuthenticationError, ccxt.PermissionDenied, ccxt.AccountSuspended) as error:
+                raise UsageError(
+                    f"exchange: {self.name} refuses the key: {_short(error)}; see exchange.api_key"
+                ) from None
+            except ccxt.BaseError as error:
+                if not _is_cut_short(error):
+                    raise DataError(subject, f"{self.name} refuses the question: {_short(error)}") from None
+                reason, pause = "sent half an answer", FIRST_PAUSE * self._dice.uniform(0.5, 1.5)
+            failures += 1
+            if time.monotonic() + pause > give_up:
+                raise TryAgainError(f"{self.name}: {reason}; tried {failures} times")
+            await self._sleep(pause, reason)
+
+    async def _rest(self, give_up: float, subject: str) -> None:
+        """Wait until the pause is over that the exchange asked for in any answer."""
+        left = self._rest_until - time.monotonic()
+        if left <= 0:
+            return
+        if self._rest_until > give_up:
+            raise TryAgainError(f"{self.name}: asks for a pause of {left:.0f} s; {subject} was not asked for")
+        await self._sleep(left, "asks for a pause")
+
+    async def _sleep(self, seconds: float, reason: str) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if left > 1:
+                self._tell(f"{self.name}: {reason}; waiting {left:.0f} s")
+            await asyncio.sleep(min(left, TELL_EVERY))
+
+
+class _AskedToWaitError(Exception):
+    def __init__(self, status: int, seconds: float) -> None:
+        asked = "banned this address" if status == 418 else f"answered {status}"
+        super().__init__(f"{asked} and asks for a pause of {seconds:.0f} s")
+        self.seconds = seconds
+
+
+@functools.cache
+def _attentive(name: str) -> Any:
+    """Return ccxt's class of the exchange, with an eye for Retry-After, which ccxt passes over."""
+    import ccxt.async_support
+
+    if name not in ccxt.async_support.exchanges:
+        raise SettingsError(
+            f"exchange.id: ccxt knows no exchange {name!r}{nearest(name, ccxt.async_support.exchanges)}"
+        )
+    base: Any = getattr(ccxt.async_support, name)
+
+    def handle_errors(self: Any, code: int, reason: str, url: str, method: str, headers: Any, *rest: Any) -> Any:
+        seconds = _retry_after(headers)
+        if code in (418, 429, 503) and seconds is not None:
+            raise _AskedToWaitError(code, seconds)
+        return base.handle_errors(self, code, reason, url, method, headers, *rest)
+
+    return type(name, (base,), {"handle_errors": handle_errors})
+
+
+def _retry_after(headers: Mapping[str, str] | None) -> float | None:
+    for key, value in (headers or {}).items():
+        if key.lower() == "retry-after":
+            return float(value) if value.isascii() and value.isdigit() else None
+    return None
+
+
+def _configuration(settings: CcxtSettings) -> dict[str, Any]:
+    """Return ccxt's settings. Of Binance only the wanted kind of market is loaded: others cost weight and time."""
+    perpetual = settings.market_type is MarketKind.PERPETUAL
+    own = dict(settings.options)
+    options = {
+        "defaultType": "swap" if perpetual else "spot",
+        "fetchMarkets": {"types": ["linear", "inverse"] if perpetual else ["spot"]},
+        **own.pop("options", {}),
+    }
+    keys = {
+        "apiKey": settings.api_key.get_secret_value(),
+        "secret": settings.api_secret.get_secret_value(),
+        "password": settings.api_password.get_secret_value(),
+    }
+    return {
+        "enableRateLimit": True,
+        "timeout": int(settings.timeout_seconds * 1000),
+        "options": options,
+        **{name: value for name, value in keys.items() if value},
+        **own,
+    }
+
+
+def _in_words(error: Exception) -> str:
+    """Say what went wrong without the URL, which may carry a signature."""
+    import ccxt
+
+    if isinstance(error, ccxt.RequestTimeout):
+        return "did not answer in time"
+    if isinstance(error, (ccxt.RateLimitExceeded, ccxt.DDoSProtection)):
+        return "answers that we ask too often"
+    if isinstance(error, ccxt.OnMaintenance):
+        return "is under maintenance"
+    return f"is away ({type(error).__name__})"
+
+
+def _is_cut_short(error: Exception) -> bool:
+    """Say whether an answer ended too early: ccxt calls that a refusal, with the real reason behind it."""
+    import aiohttp
+
+    return isinstance(error.__cause__, aiohttp.ClientError)
+
+
+def _short(error: Exception) -> str:
+    """Return the exchange's own words in one line of bounded length, without a query, which may hold a signature."""
+    text = " ".join(str(error).split())
+    return " ".join(word.partition("?")[0] for word in text.split(" "))[:200]

@@ -1,0 +1,295 @@
+"""An exchange of ccxt as Huracan sees exchanges: pairs, tickers, candles and funding, spot or perpetual.
+
+Pairs are named ``BASE-QUOTE``; a perpetual that is settled in something else than its quote currency carries that
+behind a colon (``BTC-USD:BTC``). Dated futures and options are passed over.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from huracan.clock import milliseconds
+from huracan.context import Progress
+from huracan.errors import DataError
+from huracan.market.candles import TIMEFRAMES, Candles, timeframe_ms
+from huracan.market.funding import Funding
+from huracan.types import Market, MarketKind, Ticker
+from huracan_exchanges.bars import DAY_MS, Bars, instant, last_days
+from huracan_exchanges.ccxt_client import CcxtClient
+from huracan_exchanges.ccxt_pages import walk
+from huracan_exchanges.files import estimate_spread_bps
+from huracan_exchanges.settings import CcxtSettings
+
+__all__ = ["CcxtExchange"]
+
+PAGE_ROWS = 500
+BOOK_ROWS = 100
+DEPTH_BPS = 50.0
+MOST_LAG = timedelta(hours=24)
+WEEK_MS = 7 * DAY_MS
+
+
+class CcxtExchange:
+    """The exchange as of ``now``; candles end there. Tickers are of this minute, so a run as of long ago has none."""
+
+    def __init__(
+        self, settings: CcxtSettings, now: datetime, log: logging.LoggerAdapter[logging.Logger], progress: Progress
+    ) -> None:
+        self.requests_at_once = settings.requests_at_once
+        self._settings, self._now, self._log = settings, now, log
+        self._client = CcxtClient(settings, progress.step)
+        self._entries: dict[str, Mapping[str, Any]] | None = None
+        self._problems: list[str] = []
+
+    def markets(self) -> Sequence[Market]:
+        """Return every pair of the wanted kind, by name, delisted ones included."""
+        entries = self._load()
+        fees = self._own_fees()
+        return [
+            self._market(symbol, entries[symbol], fees.get(entries[symbol]["symbol"])) for symbol in sorted(entries)
+        ]
+
+    def tickers(self, symbols: Sequence[str]) -> Mapping[str, Ticker]:
+        """Return the last 24 h of the pairs that the exchange says something about.
+
+        Raises DataError where the clock is far from the exchange's: its tickers are of now.
+        """
+        entries = self._load()
+        known = {entries[symbol]["symbol"]: symbol for symbol in symbols if symbol in entries}
+        answers = self._fetch_tickers(list(known))
+        self._refuse_other_times(answers)
+        books = self._fetch_best_prices(answers)
+        return {
+            known[name]: self._ticker(known[name], answer, books.get(name, {}))
+            for name, answer in answers.items()
+            if name in known and _number(answer.get("last")) is not None
+        }
+
+    def examine(self, market: Market, ticker: Ticker) -> tuple[Market, Ticker]:
+        """Measure last week's activity and volatility, look into the order book, and find the first candle."""
+        book = self._client.call("fetch_order_book", self._name(market.symbol), BOOK_ROWS, subject=market.symbol)
+        spread, depth = _measure_book(book)
+        now = milliseconds(self._now)
+        since = now - now % 3_600_000 - WEEK_MS - 3_600_000
+        week = Candles.concatenate(list(self.candles(market.symbol, "1h", since, now)))
+        if len(week):
+            facts = last_days(Bars(week, 3_600_000), now)
+            ticker = replace(
+                ticker,
+                active_share=facts.active_share,
+                daily_volatility=facts.daily_volatility,
+                last_trade_at=facts.last_trade_at or ticker.last_trade_at,
+            )
+        if spread is not None:
+            ticker = replace(ticker, spread_bps=spread, spread_source="exchange", depth=depth)
+        if market.listed_at is None:
+            market = replace(market, listed_at=self._first_seen(market.symbol))
+        return market, ticker
+
+    def candles(self, symbol: str, timeframe: str, since: int, until: int) -> Iterator[Candles]:
+        """Yield pages of closed candles, oldest first. Several threads may ask at once."""
+        name = self._name(symbol)
+        if timeframe not in TIMEFRAMES or (self._client.timeframes() and timeframe not in self._client.timeframes()):
+            offered = ", ".join(each for each in TIMEFRAMES if each in self._client.timeframes())
+            raise DataError(symbol, f"{self._client.name} has no candles of {timeframe!r}; use one of {offered}")
+        limit = self._client.page_limit(name, "fetchOHLCV", PAGE_ROWS)
+        now, length = milliseconds(self._now), timeframe_ms(timeframe)
+
+        def fetch(start: int, rows: int) -> Sequence[Sequence[Any]]:
+            answer: list[list[Any]] = self._client.call("fetch_ohlcv", name, timeframe, start, rows, subject=symbol)
+            return answer
+
+        yield from walk(fetch, symbol, timeframe, since, min(until, now - now % length), limit)
+
+    def funding(self, symbol: str, since: int, until: int) -> Funding | None:
+        """Return what a perpetual paid, None for other pairs and where the exchange does not tell."""
+        entry = self._load().get(symbol)
+        if entry is None or not entry.get("swap") or not self._client.has("fetchFundingRateHistory"):
+            return None
+        limit = self._client.page_limit(entry["symbol"], "fetchFundingRateHistory", 100)
+        until, rates = min(until, milliseconds(self._now) + 1), dict[int, float]()
+        cursor = since
+        while cursor < until:
+            answer = self._client.call("fetch_funding_rate_history", entry["symbol"], cursor, limit, subject=symbol)
+            fresh = {int(row["timestamp"]): float(row["fundingRate"]) for row in answer if row["timestamp"] >= cursor}
+            if not fresh:
+                break
+            rates |= fresh
+            cursor = max(fresh) + 1
+        times = np.array(sorted(at for at in rates if since <= at < until), dtype=np.int64)
+        return Funding(times, np.array([rates[int(at)] for at in times], dtype=np.float64))
+
+    def problems(self) -> Sequence[str]:
+        """Return one line for each market whose name is taken by another one."""
+        return self._problems
+
+    def close(self) -> None:
+        """Close the connections; requests under way end."""
+        self._client.close()
+
+    # -------------------------------------------------------------------------------------------------------- pairs
+
+    def _load(self) -> dict[str, Mapping[str, Any]]:
+        if self._entries is None:
+            found: dict[str, Mapping[str, Any]] = {}
+            for entry in self._client.call("load_markets").values():
+                if not _is_wanted(entry, self._settings.market_type):
+                    continue
+                symbol = _symbol(entry)
+                if symbol in found:
+                    first, other = found[symbol]["id"], entry["id"]
+                    self._problems.append(f"{symbol}: {first} and {other} have the same name; {other} is left out")
+                else:
+                    found[symbol] = entry
+            self._entries = found
+        return self._entries
+
+    def _name(self, symbol: str) -> str:
+        """Return ccxt's name of a pair. Raises DataError where the exchange has none (any more)."""
+        try:
+            name: str = self._load()[symbol]["symbol"]
+        except KeyError:
+            raise DataError(symbol, f"{self._client.name} has no such {self._settings.market_type} market") from None
+        return name
+
+    def _own_fees(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what this account pays, where there is a key to ask with."""
+        if not self._settings.api_key.get_secret_value() or not self._client.has("fetchTradingFees"):
+            return {}
+        fees: Mapping[str, Mapping[str, Any]] = self._client.call("fetch_trading_fees")
+        return fees
+
+    def _market(self, symbol: str, entry: Mapping[str, Any], own: Mapping[str, Any] | None) -> Market:
+        fees = {
+            side: _first(
+                getattr(self._settings, f"{side}_fee_bps"), _bps((own or {}).get(side)), _bps(entry.get(side)), 10.0
+            )
+            for side in ("taker", "maker")
+        }
+        created, precision, limits = _number(entry.get("created")), entry["precision"], entry["limits"]
+        return Market(
+            symbol=symbol,
+            base=entry["base"],
+            quote=entry["quote"],
+            kind=self._settings.market_type,
+            active=entry.get("active") is not False,
+            listed_at=instant(int(created)) if created else None,
+            taker_fee_bps=fees["taker"],
+            maker_fee_bps=fees["maker"],
+            source="exchange" if own else "default",
+            price_step=_number(precision.get("price")),
+            amount_step=_number(precision.get("amount")),
+            least_amount=_number(limits.get("amount", {}).get("min")),
+            least_cost=_number(limits.get("cost", {}).get("min")),
+        )
+
+    def _first_seen(self, symbol: str) -> datetime | None:
+        """Return when the first daily candle of one page opened: the listing, or a day that came after it."""
+        limit = self._client.page_limit(self._name(symbol), "fetchOHLCV", PAGE_ROWS)
+        now = milliseconds(self._now)
+        since = now - now % DAY_MS - (limit - 1) * DAY_MS
+        rows = self._client.call("fetch_ohlcv", self._name(symbol), "1d", since, limit, subject=symbol)
+        return instant(int(rows[0][0])) if rows else None
+
+    # ------------------------------------------------------------------------------------------------------ tickers
+
+    def _fetch_tickers(self, names: list[str]) -> Mapping[str, Mapping[str, Any]]:
+        if self._client.has("fetchTickers"):
+            answers: Mapping[str, Mapping[str, Any]] = self._client.call("fetch_tickers")
+            return answers
+        return {name: self._client.call("fetch_ticker", name, subject=name) for name in names}
+
+    def _refuse_other_times(self, answers: Mapping[str, Mapping[str, Any]]) -> None:
+        times = [at for at in (_number(answer.get("timestamp")) for answer in answers.values()) if at]
+        if not times and self._client.has("fetchTime"):
+            times = [self._client.call("fetch_time")]
+        if times and abs(instant(int(max(times))) - self._now) > MOST_LAG:
+            raise DataError(
+                f"exchange {self._client.name}",
+                f"its tickers are of {instant(int(max(times))):%Y-%m-%d %H:%M} UTC, the run is as of "
+                f"{self._now:%Y-%m-%d %H:%M}; a past night needs a folder of files (exchange: {{name: files}})",
+            )
+
+    def _fetch_best_prices(self, answers: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+        """Return bid and ask of every pair by one request, where tickers come without them."""
+        if any(answer.get("bid") for answer in answers.values()) or not self._client.has("fetchBidsAsks"):
+            return {}
+        books: Mapping[str, Mapping[str, Any]] = self._client.call("fetch_bids_asks")
+        return books
+
+    def _ticker(self, symbol: str, answer: Mapping[str, Any], book: Mapping[str, Any]) -> Ticker:
+        last = _number(answer.get("last")) or 0.0
+        quote_volume = _number(answer.get("quoteVolume"))
+        if quote_volume is None:
+            price = _number(answer.get("vwap")) or last
+            quote_volume = (_number(answer.get("baseVolume")) or 0.0) * price
+        spread = _spread_bps(answer.get("bid") or book.get("bid"), answer.get("ask") or book.get("ask"))
+        at = _number(answer.get("timestamp"))
+        return Ticker(
+            symbol=symbol,
+            time=instant(int(at)) if at else self._now,
+            last=last,
+            quote_volume=quote_volume,
+            spread_bps=estimate_spread_bps(quote_volume) if spread is None else spread,
+            spread_source="estimate" if spread is None else "exchange",
+            active_share=None,
+            daily_volatility=None,
+            last_trade_at=instant(int(at)) if at else None,
+        )
+
+
+def _is_wanted(entry: Mapping[str, Any], kind: MarketKind) -> bool:
+    if kind is MarketKind.SPOT:
+        return bool(entry.get("spot"))
+    return bool(entry.get("swap"))
+
+
+def _symbol(entry: Mapping[str, Any]) -> str:
+    settled = entry.get("settle") if entry.get("swap") else None
+    other = f":{settled}" if settled and settled != entry["quote"] else ""
+    return f"{entry['base']}-{entry['quote']}{other}"
+
+
+def _measure_book(book: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return the spread in basis points and the smaller side's worth within DEPTH_BPS of the middle."""
+    bids, asks = book.get("bids") or [], book.get("asks") or []
+    if not bids or not asks:
+        return None, None
+    middle = (bids[0][0] + asks[0][0]) / 2
+    reach = middle * DEPTH_BPS / 1e4
+    sides = [
+        sum(price * amount for price, amount, *_ in bids if price >= middle - reach),
+        sum(price * amount for price, amount, *_ in asks if price <= middle + reach),
+    ]
+    return _spread_bps(bids[0][0], asks[0][0]), float(min(sides))
+
+
+def _spread_bps(bid: Any, ask: Any) -> float | None:
+    low, high = _number(bid), _number(ask)
+    if not low or not high or high < low:
+        return None
+    return (high - low) / ((high + low) / 2) * 1e4
+
+
+def _bps(fraction: Any) -> float | None:
+    number = _number(fraction)
+    return None if number is None else round(number * 1e4, 6)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)

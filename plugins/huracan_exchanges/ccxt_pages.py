@@ -1,0 +1,63 @@
+"""Walks through the history of a pair page by page, whatever an exchange's paging is like.
+
+Exchanges differ: ``since`` may be exclusive, a page may be a window of time (empty where a coin did not exist yet) or
+so many rows from ``since`` on, cut short, overlap the one before, end with a candle that is still open, or hold the
+latest rows whatever was asked. So a walk goes on by time: each page moves it behind its last candle, an empty one by
+its length in time; what lies before the walk is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from huracan.errors import DataError
+from huracan.market.candles import COLUMNS, Candles, timeframe_ms
+
+__all__ = ["FetchPage", "walk"]
+
+FetchPage = Callable[[int, int], Sequence[Sequence[Any]]]
+"""Asks for rows from an open time (ms) on, so many at most: (timestamp, open, high, low, close, volume)."""
+
+MOST_TINY_PAGES = 20
+TINY_ROWS = 3
+
+
+def walk(fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, limit: int) -> Iterator[Candles]:
+    """Yield pages of candles of ``since <= open time < until`` (ms), each later than the one before.
+
+    Raises DataError where rows are none, or the exchange hands out a history by crumbs.
+    """
+    length, tiny = timeframe_ms(timeframe), 0
+    cursor = since
+    while cursor < until:
+        # One more than is wanted: a row behind the end says that nothing before it is missing.
+        asked = min(limit, (until - cursor + length - 1) // length + 1)
+        rows = _rows(fetch(cursor, asked), symbol)
+        page = rows.take((rows.timestamp >= cursor) & (rows.timestamp < until))
+        if len(page):
+            yield page
+        if (rows.timestamp >= until).any():
+            return
+        before = cursor
+        cursor = int(page.timestamp.max()) + length if len(page) else cursor + asked * length
+        crumbs = 0 < len(page) < min(TINY_ROWS, asked - 1) and cursor - before < asked * length / 10
+        tiny = tiny + 1 if crumbs else 0
+        if tiny > MOST_TINY_PAGES:
+            raise DataError(
+                symbol, f"the exchange answers with {len(page)} candles a page where {asked} were asked for"
+            )
+
+
+def _rows(answer: Sequence[Sequence[Any]], symbol: str) -> Candles:
+    """Return rows in order of time without repetitions; cells that are no numbers become NaN, for checks to find."""
+    try:
+        table = np.array([list(row[:6]) for row in answer], dtype=np.float64).reshape(-1, 6)
+    except (TypeError, ValueError):
+        raise DataError(symbol, "the exchange sent rows that are no candles") from None
+    known = table[np.isfinite(table[:, 0])]
+    _, first = np.unique(known[:, 0], return_index=True)
+    columns = dict(zip(COLUMNS, known[first].T, strict=True))
+    return Candles.from_columns(columns)

@@ -1,0 +1,66 @@
+"""Any exchange's way of paging leads to the same candles: those that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from huracan.errors import DataError
+from huracan_exchanges.ccxt_pages import walk
+
+HOUR = 3_600_000
+Row = tuple[float, ...]
+
+
+@st.composite
+def paging(draw: st.DrawFn) -> dict[str, object]:
+    """Draw which hours have candles, and how pages are made."""
+    hours = draw(st.integers(1, 300))
+    keep = draw(st.lists(st.booleans(), min_size=hours, max_size=hours))
+    return {
+        "known": [hour for hour in range(hours) if keep[hour] or draw(st.integers(0, 3))],
+        "since": draw(st.integers(0, hours)),
+        "until": draw(st.integers(0, hours)),
+        "limit": draw(st.integers(5, 60)),
+        "windowed": draw(st.booleans()),
+        "overlap": draw(st.integers(0, 3)),
+        "cut": draw(st.floats(0.5, 1.0)),
+        "backwards": draw(st.booleans()),
+        "open_one": draw(st.booleans()),
+    }
+
+
+@given(paging())
+def test_every_candle_of_the_span_comes_once_and_in_order(case: dict[str, object]) -> None:
+    known: list[int] = case["known"]  # type: ignore[assignment]
+    since, until, limit = int(str(case["since"])), int(str(case["until"])), int(str(case["limit"]))
+
+    def fetch(start: int, rows: int) -> Sequence[Row]:
+        first = start // HOUR
+        wanted = [hour for hour in known if hour >= first - int(str(case["overlap"]))]
+        if case["windowed"]:
+            wanted = [hour for hour in wanted if hour < first + rows]
+        most = max(4, int(rows * float(str(case["cut"]))))  # more than it may overlap
+        page = wanted[:most]
+        if case["open_one"] and not case["windowed"] and len(page) < most:
+            page.append(10_000)
+        if case["backwards"]:
+            page.reverse()
+        return [(hour * HOUR, 1.0, 2.0, 0.5, hour + 1.0, 3.0) for hour in page]
+
+    pages = list(walk(fetch, "AAA-USDT", "1h", since * HOUR, until * HOUR, limit))
+    hours = [int(at) // HOUR for page in pages for at in page.timestamp]
+    assert hours == [hour for hour in known if since <= hour < until]
+    assert [close - 1 for page in pages for close in page.close] == hours
+
+
+def test_rows_that_are_none_are_refused_and_empty_cells_are_left_to_the_checks() -> None:
+    with pytest.raises(DataError, match="rows that are no candles"):
+        list(walk(lambda *_: [("x", 1, 1, 1, 1, 1)], "AAA-USDT", "1h", 0, HOUR, 10))
+    (page,) = walk(lambda *_: [(0, 1, None, 1, 1, 1), (None, 1, 1, 1, 1, 1)], "AAA-USDT", "1h", 0, HOUR, 10)
+    assert len(page) == 1
+    assert np.isnan(page.high[0])
