@@ -123,10 +123,11 @@ def safe_symbol(symbol: str) -> str:
     return symbol
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], None], mode: int = 0o644) -> None:
     """Let ``write`` fill a temporary file beside ``path``, flush and rename it: readers see all or nothing.
 
-    Raises TryAgainError where the disk is full or read-only.
+    Until then nobody but its owner may read it; then ``mode`` holds. Raises TryAgainError where the disk is full or
+    read-only.
     """
     with _full_disk_in_one_line(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             write(temporary)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o644)
+            temporary.chmod(mode)
             temporary.replace(path)
             _sync_folder(path.parent)
         finally:

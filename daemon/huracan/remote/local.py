@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from huracan.errors import DataError, TryAgainError
 from huracan.paths import sha256_of, write_atomically
-from huracan.remote.base import RemoteFile, Sent, Stored, blocks, nobody, put_each
+from huracan.remote.base import RemoteFile, Sent, Stored, blocks, checked_path, nobody, put_each
 
 __all__ = ["LocalFolderStore"]
 
@@ -108,10 +108,7 @@ class LocalFolderStore:
 
     def _target(self, path: str) -> Path:
         self._require_root()
-        parts = PurePosixPath(path).parts
-        if not parts or path.startswith("/") or ".." in parts or "\0" in path:
-            raise DataError(repr(path), "is no path below the remote folder")
-        target = self._root.joinpath(*parts)
+        target = self._root.joinpath(*PurePosixPath(checked_path(path)).parts)
         if not target.resolve().is_relative_to(self._root.resolve()):
             raise DataError(repr(path), "leaves the remote folder through a symbolic link")
         return target

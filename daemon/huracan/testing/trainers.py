@@ -26,29 +26,20 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from huracan.errors import DataError, HuracanError
+from huracan.testing.rules import Rule, RuleResult, ask_rules, assert_rules
 from huracan.types import Choices, FittedModel, Trainer, TrainingData
 
 __all__ = ["RuleResult", "assert_trainer", "check_trainer"]
 
 ROWS, COLUMNS = 600, 6
-
-
-@dataclass(frozen=True, slots=True)
-class RuleResult:
-    """How a rule of the table went: ``failed`` says why not, empty where it holds or was ``skipped`` with a reason."""
-
-    rule: str
-    title: str
-    failed: str = ""
-    skipped: str = ""
 
 
 def check_trainer(
@@ -59,30 +50,15 @@ def check_trainer(
     ``skip`` names rules that are not asked, each with a reason; ``same_order`` is the rank correlation that T10 asks
     for, below 1 where columns are drawn at random.
     """
-    reasons = dict(skip or {})
-    results = []
-    for rule, title, ask in _rules(trainer, same_order):
-        if rule in reasons:
-            results.append(RuleResult(rule, title, skipped=reasons.pop(rule)))
-            continue
-        try:
-            failed = ask() or ""
-        except Exception as error:  # noqa: BLE001 - a trainer may raise anything: that is the finding
-            failed = f"raised {type(error).__name__}: {error}"
-        results.append(RuleResult(rule, title, failed))
-    if reasons:
-        raise ValueError(f"no such rule: {', '.join(sorted(reasons))}")
-    return results
+    return ask_rules(_rules(trainer, same_order), skip)
 
 
 def assert_trainer(trainer: Trainer, *, skip: Mapping[str, str] | None = None, same_order: float = 0.98) -> None:
     """Fail with every broken rule in one message."""
-    broken = [each for each in check_trainer(trainer, skip=skip, same_order=same_order) if each.failed]
-    lines = "\n".join(f"  {each.rule} {each.title}: {each.failed}" for each in broken)
-    assert not broken, f"trainer {trainer.name} breaks {len(broken)} rules:\n{lines}"
+    assert_rules(f"trainer {trainer.name}", check_trainer(trainer, skip=skip, same_order=same_order))
 
 
-def _rules(trainer: Trainer, same_order: float) -> Iterator[tuple[str, str, Callable[[], str | None]]]:
+def _rules(trainer: Trainer, same_order: float) -> Iterator[Rule]:
     check = _Check(trainer, same_order)
     yield "T1", "same seed, same bytes", check.same_bytes
     yield "T2", "another seed", check.another_seed

@@ -17,6 +17,7 @@ from huracan.errors import DataError, TryAgainError
 from huracan.paths import sha256_of
 from huracan.remote.base import RemoteStore
 from huracan.remote.local import LocalFolderStore
+from huracan.testing.remotes import assert_remote_store
 
 
 @pytest.fixture
@@ -178,3 +179,14 @@ def test_a_folder_is_not_deleted_as_if_it_were_a_file(store: RemoteStore, root: 
     with pytest.raises(TryAgainError, match="a cannot be deleted"):
         store.delete("a")
     assert (root / "a").is_dir()
+
+
+def test_it_does_what_every_remote_store_does(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    assert_remote_store(lambda: LocalFolderStore(tmp_path / "root"), tmp_path, entries=500, big=8 * 1024 * 1024)
+
+
+@pytest.mark.soak
+def test_it_does_so_with_ten_thousand_entries_and_300_mb(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    assert_remote_store(lambda: LocalFolderStore(tmp_path / "root"), tmp_path)

@@ -1,0 +1,74 @@
+"""The real boto3 against moto's S3 server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from huracan.errors import TryAgainError, UsageError
+from huracan.testing.remotes import assert_remote_store
+from huracan_s3.settings import S3Settings
+from huracan_s3.store import S3Store
+from servers.services import s3_server
+
+MB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[dict[str, Any]]:
+    with s3_server() as settings:
+        yield settings
+
+
+def opened(settings: dict[str, Any], **more: Any) -> S3Store:
+    return S3Store(S3Settings(**{**settings, "attempts": 2, **more}))
+
+
+def test_it_does_what_every_remote_store_does(bucket: dict[str, Any], tmp_path: Path) -> None:
+    assert_remote_store(lambda: opened(bucket), tmp_path, entries=1200, big=40 * MB)
+
+
+@pytest.mark.soak
+def test_it_does_so_with_ten_thousand_entries_and_300_mb(bucket: dict[str, Any], tmp_path: Path) -> None:
+    assert_remote_store(lambda: opened(bucket), tmp_path)
+
+
+def test_a_prefix_keeps_others_out_of_sight(bucket: dict[str, Any], tmp_path: Path) -> None:
+    source = tmp_path / "x"
+    source.write_bytes(b"x")
+    mine, other = opened(bucket, prefix="mine/"), opened(bucket, prefix="other/")
+    mine.put(source, "a/b")
+    assert [file.path for file in mine.list()] == ["a/b"]
+    assert list(other.list()) == []
+    for store in (mine, other):
+        store.close()
+
+
+def test_a_missing_bucket_and_a_server_that_is_away_are_said(bucket: dict[str, Any], tmp_path: Path) -> None:
+    source = tmp_path / "x"
+    source.write_bytes(b"x")
+    missing = opened(bucket, bucket="not-there-at-all")
+    with pytest.raises(UsageError, match="there is no such bucket"):
+        missing.put(source, "x")
+    missing.close()
+    away = opened(bucket, endpoint="http://127.0.0.1:9", timeout_seconds=1.0)
+    with pytest.raises(TryAgainError, match="is away"):
+        away.put(source, "x")
+    away.close()
+
+
+def test_an_etag_that_is_no_md5_is_checked_by_reading_back(
+    bucket: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(bucket)
+    monkeypatch.setattr(store, "_is_md5", lambda _: False)
+    same, other = tmp_path / "same", tmp_path / "other"
+    same.write_bytes(b"abc")
+    other.write_bytes(b"abd")
+    store.put(same, "encrypted")
+    assert store.verify(same, "encrypted")
+    assert not store.verify(other, "encrypted")
+    store.close()
