@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from huracan.cli.settings_text import effective
 from huracan.context import Context
 from huracan.errors import HuracanError, TryAgainError
-from huracan.paths import write_bytes
+from huracan.masking import json_safe
+from huracan.paths import write_bytes, write_json
 from huracan.remote.base import RemoteStore
+from huracan.remote.opening import open_remote
 from huracan.types import CheckResult, CheckState, JobResult, Outcome
 
 __all__ = ["check_remote", "prepare"]
@@ -15,15 +16,13 @@ __all__ = ["check_remote", "prepare"]
 
 def prepare(context: Context) -> JobResult:
     """Make ``YYYY-MM-DD/`` in the remote store and write to it. Raises TryAgainError where that does not work."""
-    remote = _open(context)
-    if remote is None:
-        return JobResult(Outcome.DONE, "no remote store is set: results stay on this machine")
     folder = f"{context.current_run.run_date:%Y-%m-%d}"
-    try:
+    with open_remote(context) as remote:
+        if remote is None:
+            return JobResult(Outcome.DONE, "no remote store is set: results stay on this machine")
         remote.make_folder(folder)
         _write_and_read_back(context, remote, f"{folder}/.huracan-write-check")
-    finally:
-        remote.close()
+    _keep_settings(context)
     context.progress.step(f"prepare {folder}")
     return JobResult(Outcome.DONE, f"remote folder {folder} stands and can be written")
 
@@ -46,17 +45,14 @@ def check_remote(context: Context | None) -> CheckResult:
     if context is None:
         return CheckResult(CheckState.OK, "asked without settings")
     try:
-        remote = _open(context)
-        if remote is None:
-            return CheckResult(
-                CheckState.WARNING,
-                "no remote store is set",
-                "set remote.name, so that results survive this machine's disk",
-            )
-        try:
+        with open_remote(context) as remote:
+            if remote is None:
+                return CheckResult(
+                    CheckState.WARNING,
+                    "no remote store is set",
+                    "set remote.name, so that results survive this machine's disk",
+                )
             remote.stat("huracan-health-check")
-        finally:
-            remote.close()
     except HuracanError as error:
         return CheckResult(
             CheckState.FAILED, str(error), "mend the place that the section remote names, or choose another"
@@ -64,8 +60,7 @@ def check_remote(context: Context | None) -> CheckResult:
     return CheckResult(CheckState.OK, "the remote store answers")
 
 
-def _open(context: Context) -> RemoteStore | None:
-    section: Any = context.settings.sections.get("remote")
-    if section is None:
-        return None
-    return context.plugins.remotes()[section.name].open(context, section)
+def _keep_settings(context: Context) -> None:
+    """Write the settings of this night beside its results, without secrets: a new machine starts from them."""
+    rows = {name: {"value": json_safe(value), "origin": origin} for name, value, origin in effective(context.settings)}
+    write_json(context.paths.workspace / "config" / "settings.json", {"schema": 1, "settings": rows})

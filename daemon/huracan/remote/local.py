@@ -116,7 +116,8 @@ class LocalFolderStore:
     def _describe(self, file: Path) -> RemoteFile:
         about = file.stat()
         path = file.relative_to(self._root).as_posix()
-        return RemoteFile(path, about.st_size, datetime.fromtimestamp(about.st_mtime, UTC))
+        modified = datetime.fromtimestamp(about.st_mtime, UTC)
+        return RemoteFile(path, about.st_size, modified, None, f"{about.st_mtime_ns}-{about.st_size}")
 
 
 def _copy(source: Path, target: Path, sent: Sent) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from huracan.errors import StoreError
 from huracan.store.access import Access
+from huracan.store.copies import RemoteCopies
 from huracan.store.engine import as_store_error, in_memory, open_engine, parse_url, passwords_in, shown, sqlite_file
 from huracan.store.events import EventLog
 from huracan.store.ledger import Ledger
@@ -18,6 +19,7 @@ from huracan.store.rows import (
     ItemRow,
     ItemState,
     JobRow,
+    RemoteCopy,
     RunRow,
     RunState,
     UniverseDecision,
@@ -33,6 +35,8 @@ __all__ = [
     "ItemState",
     "JobRow",
     "Ledger",
+    "RemoteCopies",
+    "RemoteCopy",
     "RunRow",
     "RunState",
     "Store",
@@ -53,6 +57,7 @@ class Store:
         self.ledger = Ledger(access)
         self.universe = UniverseSelections(access)
         self.events = EventLog(access)
+        self.copies = RemoteCopies(access)
 
     @classmethod
     def open(cls, url: str, lock_folder: Path | None) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -22,6 +23,18 @@ class Ledger:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+
+    def adopt(self, run: RunRow, jobs: Sequence[JobRow], items: Sequence[ItemRow]) -> bool:
+        """Take over a run that another machine's ledger knew, with its jobs and their parts; False where this one knows
+        its date already: what happened here counts."""
+        with self._access.writing() as session:
+            self._one_at_a_time(session)
+            if session.scalar(select(func.count()).select_from(RunTable).where(RunTable.run_date == run.run_date)):
+                return False
+            session.add(RunTable(**asdict(run)))
+            session.add_all(JobTable(**asdict(job)) for job in jobs)
+            session.add_all(ItemTable(**{**asdict(item), "metrics": dict(item.metrics)}) for item in items)
+            return True
 
     # --------------------------------------------------------------------------------------------------------- runs
 

@@ -8,7 +8,17 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["FINISHED", "ItemRow", "ItemState", "JobRow", "RunRow", "RunState", "UniverseDecision", "UniverseSelection"]
+__all__ = [
+    "FINISHED",
+    "ItemRow",
+    "ItemState",
+    "JobRow",
+    "RemoteCopy",
+    "RunRow",
+    "RunState",
+    "UniverseDecision",
+    "UniverseSelection",
+]
 
 
 class RunState(StrEnum):
@@ -81,6 +91,23 @@ class ItemRow:
     path: str | None
     error: str | None
     metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCopy:
+    """A file of the workspace that lies in a remote store: what it was when it was copied there and verified.
+
+    ``modified_ns`` is the local file's time of change, nanoseconds since 1970; ``content_hash`` and ``revision`` are
+    the remote store's own words.
+    """
+
+    path: str
+    remote_path: str
+    size: int
+    modified_ns: int
+    content_hash: str | None
+    revision: str | None
+    copied_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,30 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Double, Index, MetaData, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    Index,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["Base", "EventTable", "ItemTable", "JobTable", "RunTable", "UniverseDecisionTable", "UniverseSelectionTable"]
+__all__ = [
+    "Base",
+    "EventTable",
+    "ItemTable",
+    "JobTable",
+    "RemoteCopyTable",
+    "RunTable",
+    "UniverseDecisionTable",
+    "UniverseSelectionTable",
+]
 
 
 class Instant(TypeDecorator[datetime]):
@@ -126,6 +146,19 @@ class UniverseDecisionTable(Base):
     score: Mapped[float | None]
     reasons: Mapped[list[Any]]
     facts: Mapped[dict[str, Any]]
+
+
+class RemoteCopyTable(Base):
+    __tablename__ = "remote_copies"
+
+    remote: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    remote_path: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    modified_ns: Mapped[int] = mapped_column(BigInteger)
+    content_hash: Mapped[str | None]
+    revision: Mapped[str | None]
+    copied_at: Mapped[datetime]
 
 
 class EventTable(Base):

@@ -52,6 +52,7 @@ def test_the_migrations_make_what_the_models_say(store: Store) -> None:
         names = set(inspect(connection).get_table_names())
     assert names == {
         "alembic_version", "runs", "job_runs", "run_items", "universe_selections", "universe_decisions", "events",
+            "remote_copies",
     }  # fmt: skip
 
 

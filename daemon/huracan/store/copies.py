@@ -1,0 +1,61 @@
+"""What lies in a remote store: one row for each file that was copied there and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from huracan.store.access import Access
+from huracan.store.rows import RemoteCopy
+from huracan.store.tables import RemoteCopyTable
+
+__all__ = ["RemoteCopies"]
+
+_AT_ONCE = 500
+"""Paths in one statement: databases bound the number of parameters."""
+
+
+class RemoteCopies:
+    """Copies by the identity of the remote store and the path in the workspace. Every method is one transaction."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def known(self, remote: str) -> Mapping[str, RemoteCopy]:
+        """Return the copies in one remote store, by path."""
+        table = RemoteCopyTable
+        query = select(
+            table.path, table.remote_path, table.size, table.modified_ns, table.content_hash, table.revision,
+            table.copied_at,
+        ).where(table.remote == remote)  # fmt: skip
+        with self._access.reading() as session:
+            return {row.path: RemoteCopy(*row) for row in session.execute(query)}
+
+    def record(self, remote: str, copies: Sequence[RemoteCopy]) -> None:
+        """Store copies in place of what was known about their paths."""
+        rows = [
+            {
+                "remote": remote, "path": each.path, "remote_path": each.remote_path, "size": each.size,
+                "modified_ns": each.modified_ns, "content_hash": each.content_hash, "revision": each.revision,
+                "copied_at": each.copied_at,
+            }
+            for each in copies
+        ]  # fmt: skip
+        with self._access.writing() as session:
+            for start in range(0, len(rows), _AT_ONCE):
+                part = rows[start : start + _AT_ONCE]
+                self._delete(session, remote, [str(row["path"]) for row in part])
+                session.execute(insert(RemoteCopyTable), part)
+
+    def forget(self, remote: str, paths: Sequence[str]) -> None:
+        """Delete what is known about paths."""
+        with self._access.writing() as session:
+            for start in range(0, len(paths), _AT_ONCE):
+                self._delete(session, remote, paths[start : start + _AT_ONCE])
+
+    @staticmethod
+    def _delete(session: Session, remote: str, paths: Sequence[str]) -> None:
+        table = RemoteCopyTable
+        session.execute(delete(table).where(table.remote == remote, table.path.in_(paths)))

@@ -1,0 +1,180 @@
+"""``huracan sync``: what is not safe yet, copy it now, bring it back."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from huracan.context import Context
+    from huracan_remote.tree import Local
+
+__all__ = ["configure", "run"]
+
+MOST_SHOWN = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the sub-commands and their options."""
+    commands = parser.add_subparsers(dest="sync_command", required=True, metavar="COMMAND")
+    texts = {
+        "status": "which files have no copy yet, and since when",
+        "now": "copy everything that changed, then compare both sides by hash",
+        "restore": "bring cache, ledger, champions and their models back; what is here stays as it is",
+        "prune": "delete the copies of files that are gone here",
+    }
+    for name, text in texts.items():
+        one = commands.add_parser(name, help=text)
+        json_option(one)
+        if name in ("restore", "prune"):
+            one.add_argument("--dry-run", action="store_true", help="say what would happen, and do nothing")
+        if name == "restore":
+            one.add_argument("--all", action="store_true", help="every model, export, report and log as well")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked. Raises UsageError where no remote store is set."""
+    commands: dict[str, Callable[[Context, argparse.Namespace], int]] = {
+        "status": _status, "now": _now, "restore": _restore, "prune": _prune,
+    }  # fmt: skip
+    looks = arguments.sync_command == "status"
+    context = open_context(arguments, create=not looks)
+    with context.store:
+        if context.settings.sections.get("remote") is None:
+            raise UsageError("no remote store is set: see remote.name in the settings")
+        return commands[arguments.sync_command](context, arguments)
+
+
+def _status(context: Context, arguments: argparse.Namespace) -> int:
+    """Compare the workspace with what is known of the copies; the remote store is not asked."""
+    from huracan.remote.opening import open_remote
+    from huracan_remote.engine import pending
+    from huracan_remote.report import read_report
+    from huracan_remote.tree import scan
+
+    with open_remote(context) as remote:
+        identity = remote.identity if remote is not None else ""
+    known = context.store.copies.known(identity)
+    files = list(scan(context.paths.workspace))
+    unsafe = pending(files, known)
+    service = read_report(context.paths.state / "sync.json")
+    value = {
+        "remote": identity,
+        "files": len(files),
+        "bytes": sum(each.size for each in files),
+        "unsafe": [
+            {"path": each.path, "bytes": each.size, "since": _iso(each.modified_ns / 1e9), "copied": each.path in known}
+            for each in unsafe
+        ],
+        "last_copy": _iso(max(copy.copied_at for copy in known.values()).timestamp()) if known else None,
+        "service": service,
+    }
+    if arguments.json:
+        show_json(value)
+    else:
+        _show_status(arguments, value, unsafe)
+    return int(ExitCode.DONE)
+
+
+def _show_status(arguments: argparse.Namespace, value: dict[str, Any], unsafe: list[Local]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    screen = console(arguments)
+    safe = value["files"] - len(unsafe)
+    screen.print(f"[bold]{safe:,} of {value['files']:,} files are safe[/] in {value['remote']}")
+    service = value["service"]
+    if service is None:
+        screen.print("[yellow]the service sync has not run here yet[/]: `huracan daemon` keeps it running")
+    else:
+        mark = {"idle": "green", "sending": "green", "starting": "green"}.get(service["state"], "red")
+        about = f": {service['error']}" if service["error"] else ""
+        screen.print(Text.assemble(("service sync is "), (service["state"], mark), f" since {service['since']}{about}"))
+    if not unsafe:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, side in (("not safe yet", "left"), ("size", "right"), ("since", "left"), ("", "left")):
+        table.add_column(name, justify=side, no_wrap=name != "not safe yet")  # type: ignore[arg-type]
+    for each, entry in zip(unsafe[:MOST_SHOWN], value["unsafe"], strict=False):
+        kept = "an older copy is" if entry["copied"] else "no copy"
+        table.add_row(Text(each.path), f"{each.size / 1000:,.1f} kB", _ago(each.modified_ns / 1e9), kept)
+    screen.print(table)
+    if len(unsafe) > MOST_SHOWN:
+        screen.print(f"... and {len(unsafe) - MOST_SHOWN:,} more; --json lists them all")
+
+
+def _now(context: Context, arguments: argparse.Namespace) -> int:
+    from huracan.types import Outcome
+    from huracan_remote.finish import run as finish
+
+    result = finish(context)
+    if arguments.json:
+        show_json({"summary": result.summary, "problems": list(result.problems)})
+    else:
+        screen = console(arguments)
+        screen.print(result.summary, markup=False)
+        for line in result.problems:
+            screen.print(f"  {line}", markup=False)
+    return int(ExitCode.DONE if result.outcome is Outcome.DONE else ExitCode.PARTLY_FAILED)
+
+
+def _restore(context: Context, arguments: argparse.Namespace) -> int:
+    from huracan.remote.opening import open_remote
+    from huracan.run.lock import run_lock
+    from huracan_remote.restore import restore
+
+    with run_lock(context.paths.state, "huracan sync restore", context.clock.now()), open_remote(context) as remote:
+        assert remote is not None  # run() has looked
+        found = restore(context, remote, everything=arguments.all, dry_run=arguments.dry_run)
+    if arguments.json:
+        show_json({**vars(found), "dry_run": arguments.dry_run})
+    else:
+        screen = console(arguments)
+        verb = "would come back" if arguments.dry_run else "came back, compared by hash"
+        screen.print(
+            f"{found.files:,} files ({found.size / 1e6:,.1f} MB) {verb}; {found.kept:,} were here; "
+            f"{found.runs} runs taken into the ledger"
+        )
+        for line in found.problems:
+            screen.print(f"  {line}", markup=False)
+    return int(ExitCode.PARTLY_FAILED if found.problems else ExitCode.DONE)
+
+
+def _prune(context: Context, arguments: argparse.Namespace) -> int:
+    """Delete copies whose file is gone here: the one way in which anything is ever deleted there."""
+    from huracan.remote.opening import open_remote
+
+    with open_remote(context) as remote:
+        assert remote is not None  # run() has looked
+        known = context.store.copies.known(remote.identity)
+        gone = [copy for path, copy in sorted(known.items()) if not (context.paths.workspace / path).exists()]
+        if not arguments.dry_run:
+            for copy in gone:
+                remote.delete(copy.remote_path)
+                context.store.copies.forget(remote.identity, [copy.path])
+    if arguments.json:
+        show_json({"deleted": [copy.remote_path for copy in gone], "dry_run": arguments.dry_run})
+    else:
+        screen = console(arguments)
+        for copy in gone:
+            screen.print(f"  {copy.remote_path}", markup=False)
+        screen.print(f"{len(gone):,} copies {'would be' if arguments.dry_run else 'were'} deleted")
+    return int(ExitCode.DONE)
+
+
+def _iso(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _ago(seconds: float) -> str:
+    minutes = max(0.0, (time.time() - seconds) / 60)
+    if minutes < 100:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days"

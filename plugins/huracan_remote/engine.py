@@ -1,0 +1,246 @@
+"""Brings the remote store up to date: what changed is copied, verified there, and written into the store.
+
+There is no queue that could be lost: what has to be copied is what differs from the rows of ``store.copies``. A file is
+copied into a spool first, so that it is never sent half-written, whoever writes it and however.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from huracan.context import Context
+from huracan.errors import LockedError
+from huracan.remote.base import RemoteFile, RemoteStore, Sent, Stored
+from huracan.store import RemoteCopy
+from huracan_remote.layout import Kind, importance, is_appended, remote_path
+from huracan_remote.tree import Local, look, scan
+
+__all__ = ["Sweep", "pending", "sweep", "sweep_paths"]
+
+BATCH_FILES = 100
+BATCH_BYTES = 32 * 1024 * 1024
+LOCK_WAIT = 600.0
+
+
+@dataclass
+class Sweep:
+    """What one sweep did: files and bytes copied, files left for later, lines about what could not be copied."""
+
+    files: int = 0
+    size: int = 0
+    later: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def pending(files: Iterable[Local], known: Mapping[str, RemoteCopy]) -> list[Local]:
+    """Return the files whose copy is missing or older, the most important first, then the oldest change."""
+    open_ones = [
+        each
+        for each in files
+        if (copy := known.get(each.path)) is None or (copy.size, copy.modified_ns) != (each.size, each.modified_ns)
+    ]
+    return sorted(open_ones, key=lambda each: (importance(each.path), each.modified_ns, each.path))
+
+
+def sweep(
+    context: Context, remote: RemoteStore, kinds: Sequence[Kind], sent: Sent, *, settle: float, only_new: bool = False
+) -> Sweep:
+    """Copy what changed among some kinds of files; ``only_new`` passes over files that have an older copy.
+
+    Files that changed less than ``settle`` seconds ago are left for later. Raises TryAgainError where the remote store
+    is away: what was copied until then is written down.
+    """
+    with _alone(context):
+        known = context.store.copies.known(remote.identity)
+        files = (each for each in scan(context.paths.workspace, kinds) if not only_new or each.path not in known)
+        return _copy_all(context, remote, pending(files, known), known, sent, settle)
+
+
+def sweep_paths(context: Context, remote: RemoteStore, paths: Iterable[str], sent: Sent, *, settle: float) -> Sweep:
+    """Copy some files, where they changed."""
+    with _alone(context):
+        known = context.store.copies.known(remote.identity)
+        files = [found for path in paths if (found := look(context.paths.workspace, path)) is not None]
+        return _copy_all(context, remote, pending(files, known), known, sent, settle)
+
+
+@contextmanager
+def _alone(context: Context) -> Iterator[None]:
+    """Keep service, job and command from copying the same files at the same time."""
+    context.paths.state.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(context.paths.state / "sync.lock")
+    end = time.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            with lock.acquire(timeout=5.0):
+                yield
+            return
+        except Timeout:
+            if time.monotonic() > end:
+                raise LockedError("sync: another process copies files for ten minutes already") from None
+            context.progress.step("sync waits for another process that copies files")
+
+
+def _copy_all(
+    context: Context,
+    remote: RemoteStore,
+    files: Sequence[Local],
+    known: Mapping[str, RemoteCopy],
+    sent: Sent,
+    settle: float,
+) -> Sweep:
+    result = Sweep()
+    still = (time.time() - settle) * 1e9
+    ready = [each for each in files if settle <= 0 or each.modified_ns <= still or is_appended(each.path)]
+    result.later = len(files) - len(ready)
+    with _Spool(context.paths.state / "spool") as spool:
+        for number, batch in enumerate(_batches(ready)):
+            _copy_batch(context, remote, spool, batch, known, sent, result)
+            done = min(len(ready), (number + 1) * BATCH_FILES)
+            context.progress.step(f"sync {result.files} of {len(ready)} files", done=done, total=len(ready))
+    return result
+
+
+def _batches(files: Sequence[Local]) -> Iterator[list[Local]]:
+    batch: list[Local] = []
+    room = BATCH_BYTES
+    for each in files:
+        if batch and (len(batch) == BATCH_FILES or each.size > room):
+            yield batch
+            batch, room = [], BATCH_BYTES
+        batch.append(each)
+        room -= each.size
+    if batch:
+        yield batch
+
+
+def _copy_batch(
+    context: Context,
+    remote: RemoteStore,
+    spool: _Spool,
+    batch: Sequence[Local],
+    known: Mapping[str, RemoteCopy],
+    sent: Sent,
+    result: Sweep,
+) -> None:
+    held: dict[str, tuple[Local, Path]] = {}
+    same: list[RemoteCopy] = []
+    for each in batch:
+        source = spool.take(context.paths.workspace, each)
+        if source is None:
+            result.later += 1
+            continue
+        target = remote_path(each.path, each.modified_ns)
+        copy = known.get(each.path)
+        if copy is not None and copy.remote_path == target and _is_same(remote, source, copy):
+            same.append(_copy(each, target, copy.content_hash, copy.revision))
+        else:
+            held[target] = each, source
+    copies: list[RemoteCopy] = []
+    try:
+        for answer in remote.put_many([(source, target) for target, (_, source) in held.items()], sent):
+            _take_note(remote, held, answer, copies, result)
+    finally:
+        # Also where the rest could not be sent: what is there need not be sent again.
+        if copies or same:
+            context.store.copies.record(remote.identity, [*copies, *same])
+    spool.clear()
+
+
+def _take_note(
+    remote: RemoteStore,
+    held: Mapping[str, tuple[Local, Path]],
+    answer: Stored,
+    copies: list[RemoteCopy],
+    result: Sweep,
+) -> None:
+    """Believe what was sent where the remote store's own hash says so."""
+    each, source = held[answer.path]
+    if answer.file is None:
+        result.problems.append(f"{each.path}: {answer.error}")
+    elif not _is_there(remote, source, answer.file):
+        result.problems.append(f"{each.path}: the remote store holds other bytes than were sent; it is sent again")
+    else:
+        copies.append(_copy(each, answer.path, answer.file.content_hash, answer.file.revision))
+        result.files, result.size = result.files + 1, result.size + each.size
+
+
+def _copy(local: Local, target: str, content_hash: str | None, revision: str | None) -> RemoteCopy:
+    # The clock of a run stands still; when a copy was made is a fact of this machine.
+    now = datetime.fromtimestamp(time.time(), UTC)
+    return RemoteCopy(local.path, target, local.size, local.modified_ns, content_hash, revision, now)
+
+
+def _is_same(remote: RemoteStore, source: Path, copy: RemoteCopy) -> bool:
+    """Say whether a file that was only touched has the bytes of its copy still."""
+    if copy.content_hash is None or source.stat().st_size != copy.size:
+        return False
+    stored = RemoteFile(copy.remote_path, copy.size, copy.copied_at, copy.content_hash, copy.revision)
+    return remote.content_hash(source, stored) == copy.content_hash
+
+
+def _is_there(remote: RemoteStore, source: Path, stored: RemoteFile) -> bool:
+    expected = remote.content_hash(source, stored)
+    return remote.verify(source, stored.path) if expected is None else expected == stored.content_hash
+
+
+class _Spool:
+    """Steady copies of files, in a folder that is emptied at both ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+
+    def __enter__(self) -> _Spool:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def clear(self) -> None:
+        for path in self._folder.iterdir():
+            path.unlink(missing_ok=True)
+
+    def take(self, workspace: Path, local: Local) -> Path | None:
+        """Return a copy of a file as it was seen, None where it changed meanwhile or is gone."""
+        source = workspace / local.path
+        self._count += 1
+        target = self._folder / f"{self._count}"
+        try:
+            shutil.copyfile(source, target, follow_symlinks=False)
+            if is_appended(local.path):
+                _end_at_a_line(target)
+                return target
+            about = source.lstat()
+        except OSError as error:
+            # Without room for a second copy the file itself is sent; that it did not change is checked afterwards.
+            return source if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+        if (about.st_size, about.st_mtime_ns) != (local.size, local.modified_ns):
+            return None
+        return target
+
+
+def _end_at_a_line(path: Path) -> None:
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                file.truncate(start + found + 1)
+                return
+            end = start
+        file.truncate(0)

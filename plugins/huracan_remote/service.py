@@ -1,0 +1,194 @@
+"""The service ``sync``: copies files as they appear, looks at each kind at its interval, and goes on after an outage.
+
+What is left to do is never kept in memory alone: it is what differs from the rows of ``store.copies``. A service that
+was killed, or offline for hours, looks at everything when it comes back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from huracan.context import Context
+from huracan.errors import HuracanError, LockedError, StopRequested, TryAgainError
+from huracan.remote.base import RemoteStore
+from huracan.remote.opening import open_remote
+from huracan.types import Severity
+from huracan_remote.engine import Sweep, sweep, sweep_paths
+from huracan_remote.layout import Kind, is_appended, kind_of
+from huracan_remote.pace import Pace
+from huracan_remote.report import Report
+from huracan_remote.settings import SyncSettings
+
+__all__ = ["run"]
+
+WAKE_MS = 1000
+LONG_STEP = 900.0
+LEAST_BETWEEN = 10.0
+"""Seconds between two copies of a file that changes all the time."""
+FIRST_PAUSE, LONGEST_PAUSE = 15.0, 600.0
+
+
+def run(context: Context) -> None:
+    """Keep the remote store up to date until stopped."""
+    if context.settings.sections.get("remote") is None:
+        _rest(context)
+    with ExitStack() as stack:
+        service = _Sync(context, stack)
+        for paths in _changes(context):
+            service.round(paths)
+
+
+def _rest(context: Context) -> None:
+    """Stay idle: a service that ended would be started again and again."""
+    while True:
+        context.progress.step("no remote store is set")
+        time.sleep(30.0)
+
+
+def _changes(context: Context) -> Iterator[set[str]]:
+    """Yield, about every second, which copied files changed since; nothing but a clock where nobody tells."""
+    from watchfiles import watch
+
+    workspace = context.paths.workspace.resolve()
+    if context.settings.section(SyncSettings).watch:
+        try:
+            for changes in watch(
+                workspace, watch_filter=lambda _, path: _copied(workspace, path) is not None, debounce=500,
+                rust_timeout=WAKE_MS, yield_on_timeout=True, raise_interrupt=True,
+            ):  # fmt: skip
+                yield {path for _, changed in changes if (path := _copied(workspace, changed)) is not None}
+        except KeyboardInterrupt:
+            # What the library makes of any signal that arrives while it waits, SIGTERM too.
+            raise StopRequested from None
+        except OSError as error:
+            context.log.warning("sync: the system does not tell of changes (%s); files are looked for", error)
+    while True:
+        time.sleep(WAKE_MS / 1000)
+        yield set()
+
+
+def _copied(workspace: Path, path: str) -> str | None:
+    relative = path.removeprefix(f"{workspace}/")
+    hidden = any(part.startswith(".") for part in relative.split("/"))
+    return None if hidden or kind_of(relative) is None else relative
+
+
+class _Sync:
+    """What the loop knows from round to round; none of it is needed after a restart."""
+
+    def __init__(self, context: Context, stack: ExitStack) -> None:
+        self._context, self._stack = context, stack
+        self._settings = context.settings.section(SyncSettings)
+        self._remote: RemoteStore | None = None
+        self._report = Report(context.paths.state / "sync.json")
+        self._hot: dict[str, float] = {}
+        self._copied_at: dict[str, float] = {}
+        self._due = dict.fromkeys([*Kind, None], 0.0)
+        self._failures, self._pause_until = 0, 0.0
+        self._away_since: float | None = None
+        self._told = False
+
+    def round(self, changed: set[str]) -> None:
+        """Do what is due now."""
+        now = time.monotonic()
+        self._hot |= dict.fromkeys((path for path in changed if not is_appended(path)), now)
+        self._context.progress.step(self._report.in_words())
+        if now < self._pause_until:
+            return
+        due = [kind for kind, at in self._due.items() if at <= now]
+        hot = [path for path in self._hot if now - self._copied_at.get(path, -LEAST_BETWEEN) >= LEAST_BETWEEN]
+        if not due and not hot:
+            return
+        try:
+            self._copy(due, hot, now)
+        except (TryAgainError, LockedError) as error:
+            self._away(str(error), refused=False)
+        except HuracanError as error:
+            self._away(str(error), refused=True)
+        else:
+            self._back()
+
+    def _copy(self, due: list[Kind | None], hot: list[str], now: float) -> None:
+        remote = self._open()
+        pace = Pace(self._settings.kilobytes_per_second, self._report.progress(self._context.progress.step))
+        settle = self._settings.settle_seconds
+        with self._context.long_step(LONG_STEP):
+            if hot:
+                self._note(sweep_paths(self._context, remote, hot, pace, settle=settle), pace)
+                settled = time.time() - settle
+                for path in hot:
+                    self._copied_at[path] = now
+                    if _changed_before(self._context.paths.workspace / path, settled):
+                        self._hot.pop(path, None)
+            kinds = [kind for kind in due if kind is not None]
+            if kinds:
+                self._note(sweep(self._context, remote, kinds, pace, settle=settle), pace)
+            if None in due and Kind.CANDLES not in due:
+                self._note(sweep(self._context, remote, [Kind.CANDLES], pace, settle=settle, only_new=True), pace)
+        for kind in due:
+            self._due[kind] = time.monotonic() + self._minutes(kind) * 60.0
+        self._copied_at = {path: at for path, at in self._copied_at.items() if now - at < LEAST_BETWEEN}
+
+    def _note(self, done: Sweep, pace: Pace) -> None:
+        for problem in done.problems:
+            self._context.log.warning("sync: %s", problem)
+        self._report.done(done, pace.sent)
+        if done.later:
+            # Somebody was still writing: look again soon.
+            self._due[Kind.LEARNING] = min(self._due[Kind.LEARNING], time.monotonic() + self._settings.settle_seconds)
+
+    def _minutes(self, kind: Kind | None) -> float:
+        return {
+            Kind.LEARNING: self._settings.learning_minutes,
+            Kind.REPORTS: self._settings.reports_minutes,
+            Kind.MODELS: self._settings.models_minutes,
+            Kind.CANDLES: self._settings.candles_all_minutes,
+            None: self._settings.candles_new_minutes,
+        }[kind]
+
+    # ------------------------------------------------------------------------------------------------- coming and going
+
+    def _open(self) -> RemoteStore:
+        if self._remote is None:
+            remote = self._stack.enter_context(open_remote(self._context))
+            assert remote is not None  # _rest is where none is set
+            self._remote = remote
+            self._report.remote = remote.identity
+        return self._remote
+
+    def _close(self) -> None:
+        self._stack.close()
+        self._remote = None
+
+    def _away(self, reason: str, *, refused: bool) -> None:
+        """Wait longer each time; tell the owner once, at once where waiting does not help."""
+        self._close()
+        self._failures += 1
+        now = time.monotonic()
+        self._away_since = now if self._away_since is None else self._away_since
+        self._pause_until = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._failures - 1))
+        # What was missed meanwhile is found by looking at everything.
+        self._due = dict.fromkeys(self._due, 0.0)
+        self._hot.clear()
+        self._report.away(reason, refused=refused)
+        self._context.log.warning("sync: %s; next try in %.0f s", reason, self._pause_until - now)
+        if not self._told and (refused or now - self._away_since >= self._settings.alert_minutes * 60.0):
+            self._told = True
+            severity = Severity.ERROR if refused else Severity.WARNING
+            self._context.emit("sync.away", severity, f"copies are not safe: {reason}", refused=refused)
+
+    def _back(self) -> None:
+        if self._told:
+            self._context.emit("sync.back", Severity.INFO, "the remote store is back, and copies are up to date")
+        self._failures, self._away_since, self._told = 0, None, False
+        self._report.fine()
+
+
+def _changed_before(path: Path, instant: float) -> bool:
+    try:
+        return path.lstat().st_mtime <= instant
+    except OSError:
+        return True

@@ -1,0 +1,78 @@
+"""The end of a night: both sides are compared, and every file that is not safe is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from huracan.context import Context
+from huracan.errors import TryAgainError
+from huracan.types import Outcome
+from huracan_remote.finish import run
+
+Write = Callable[..., Path]
+
+
+def test_what_is_left_is_copied_and_everything_is_compared(
+    context: Context, moody: Any, remote_folder: Path, write: Write
+) -> None:
+    write("champions/A.json", at=1.7e9)
+    write("models/A/20240105_020000Z/model.bin")
+    result = run(context)
+    assert result.outcome is Outcome.DONE
+    assert "2 files" in result.summary
+    assert "all compared by hash" in result.summary
+    assert (remote_folder / "2023-11-14/champions/A.json").exists()
+
+
+@pytest.mark.parametrize("harm", ["deleted", "changed"])
+def test_a_copy_that_is_gone_or_changed_fails_it_by_name_and_is_made_again(
+    harm: str, context: Context, moody: Any, remote_folder: Path, write: Write
+) -> None:
+    write("champions/A.json", at=1.7e9)
+    write("champions/B.json", at=1.7e9)
+    run(context)
+    copy = remote_folder / "2023-11-14/champions/A.json"
+    copy.unlink() if harm == "deleted" else copy.write_bytes(b"CONTENT")
+    result = run(context)
+    assert result.outcome is Outcome.FAILED
+    [problem] = result.problems
+    assert problem.startswith("champions/A.json: its copy 2023-11-14/champions/A.json")
+    assert run(context).outcome is Outcome.DONE
+    assert copy.read_bytes() == b"content"
+
+
+def test_a_store_that_refuses_a_file_fails_it_by_name(
+    context: Context, moody: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("champions/A.json")
+    monkeypatch.setattr(moody, "verify", lambda *_: False)
+    result = run(context)
+    assert result.outcome is Outcome.FAILED
+    assert any("champions/A.json: has no copy" in line for line in result.problems)
+
+
+def test_a_store_that_is_away_is_tried_again(context: Context, moody: Any, write: Write) -> None:
+    write("champions/A.json")
+    moody.fails = TryAgainError("the line is down")
+    with pytest.raises(TryAgainError, match="the line is down"):
+        run(context)
+
+
+def test_an_unchanged_tree_is_compared_by_one_listing(context: Context, moody: Any, write: Write) -> None:
+    for number in range(50):
+        write(f"models/A/20240105_020000Z/{number}")
+    run(context)
+    moody.calls.clear()
+    assert run(context).outcome is Outcome.DONE
+    assert [what for what, _ in moody.calls] == ["list"]
+
+
+def test_without_a_remote_store_it_says_so(make_context: Callable[..., Context]) -> None:
+    result = run(make_context(plugins=["remote"]))
+    assert (result.outcome, result.summary) == (
+        Outcome.DONE, "no remote store is set: results stay on this machine",
+    )  # fmt: skip
