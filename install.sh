@@ -14,9 +14,9 @@ usage: ./install.sh demo [DIR]   install, then play one night on the simulated e
        ./install.sh --help       print this
 
 Everything goes into .venv beside this file, at the versions of constraints.txt; only PyPI is needed. What the system
-lacks (Python 3.11 or newer with venv, libgomp1; for the tests PostgreSQL and ShellCheck) is installed with apt-get when
-this runs as root. Otherwise the command to type is printed. Nothing else of the system is touched: installing Huracan
-as a system service is not part of this version.
+lacks (Python 3.11 or newer with venv, libgomp1; for the tests PostgreSQL, ShellCheck and, in CI, OpenSSH) is installed
+with apt-get when this runs as root. Otherwise the command to type is printed. Nothing else of the system is touched:
+installing Huracan as a system service is not part of this version.
 
 environment: PYTHON   the Python to build .venv with (default: the first good one of python3, python3.14 ... python3.11)
 TEXT
@@ -186,12 +186,24 @@ demo() {
 
 # ---------------------------------------------------------------------------------------------------------------- tests
 
+has_sshd() { [[ -x /usr/sbin/sshd ]] || command -v sshd >/dev/null; }
+
+# The package opens port 22 where systemd runs: a machine that somebody works on is asked first.
+may_install_sshd() { [[ -n "${CI:-}" || ! -d /run/systemd/system ]]; }
+
 has_postgresql() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 
 install_test_tools() {
   local missing=()
   has_postgresql || missing+=(postgresql)
   command -v shellcheck >/dev/null || missing+=(shellcheck)
+  if ! has_sshd; then
+    if may_install_sshd; then
+      missing+=(openssh-server)
+    else
+      say "not installed: openssh-server. The tests of the SFTP store are left out; to have it: sudo apt-get install -y openssh-server"
+    fi
+  fi
   ((${#missing[@]})) || return 0
   if may_use_apt; then
     apt_update

@@ -8,7 +8,7 @@ import pluggy
 
 __all__ = ["API_VERSION", "__version__", "hookimpl"]
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 API_VERSION = 1
 """Raised when a hook is removed or changes its meaning; a plugin built for another one is not loaded."""

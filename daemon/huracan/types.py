@@ -49,6 +49,7 @@ __all__ = [
     "Notifier",
     "Outcome",
     "RemoteType",
+    "SelfCheck",
     "Service",
     "SettingsSection",
     "Severity",
@@ -301,6 +302,13 @@ class Examiner(Protocol):
     def examine(self, market: Market, ticker: Ticker) -> tuple[Market, Ticker]:
         """Return the pair with what could be found out; what nobody knows stays None. Raises as ``candles`` does."""
         ...
+
+
+@runtime_checkable
+class SelfCheck(Protocol):
+    """What an exchange offers besides where a cheaper question than for all markets says within seconds how it is."""
+
+    def check(self) -> CheckResult: ...
 
 
 @runtime_checkable

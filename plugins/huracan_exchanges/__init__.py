@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from huracan import hookimpl
-from huracan.types import Check, ExchangeType
+from huracan.types import ExchangeType
 
 if TYPE_CHECKING:
     from huracan.context import Context
@@ -23,13 +23,6 @@ def huracan_exchanges() -> Sequence[ExchangeType]:
         ExchangeType("files", FilesSettings, _open_files),
         ExchangeType("simulated", SimulatedSettings, _open_simulated),
     ]
-
-
-@hookimpl
-def huracan_checks() -> Sequence[Check]:
-    from huracan_exchanges.ccxt_check import check_exchange
-
-    return [Check("exchange", check_exchange)]
 
 
 def _open_ccxt(context: Context, settings: CcxtSettings) -> Exchange:

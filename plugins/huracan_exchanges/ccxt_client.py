@@ -51,13 +51,16 @@ class CcxtClient:
         self._thread.start()
         self._client = self._wait(self._make(kind, _configuration(settings)))
 
-    def call(self, method: str, *arguments: Any, subject: str = "") -> Any:
-        """Return what a method answers. ``subject`` names in errors what was asked for (a pair).
+    def call(self, method: str, *arguments: Any, subject: str = "", patience: float | None = None) -> Any:
+        """Return what a method answers. ``subject`` names in errors what was asked for (a pair);
+        ``patience`` (seconds) takes the place of the settings' one.
 
         Raises TryAgainError where the exchange stays away, DataError where it refuses the question, UsageError where it
         refuses us.
         """
-        return self._wait(self._patiently(method, arguments, subject or self.name))
+        return self._wait(
+            self._patiently(method, arguments, subject or self.name, self._patience if patience is None else patience)
+        )
 
     def has(self, method: str) -> bool:
         """Say whether the exchange has a unified method, by ccxt's own name (``fetchTickers``)."""
@@ -100,10 +103,10 @@ class CcxtClient:
     async def _make(kind: Any, configuration: Mapping[str, Any]) -> Any:
         return kind(configuration)  # inside the loop, which ccxt looks for when it is made
 
-    async def _patiently(self, method: str, arguments: tuple[Any, ...], subject: str) -> Any:
+    async def _patiently(self, method: str, arguments: tuple[Any, ...], subject: str, patience: float) -> Any:
         import ccxt
 
-        give_up, failures = time.monotonic() + self._patience, 0
+        give_up, failures = time.monotonic() + patience, 0
         while True:
             await self._rest(give_up, subject)
             try:

@@ -20,8 +20,9 @@ from huracan.context import Progress
 from huracan.errors import DataError
 from huracan.market.candles import TIMEFRAMES, Candles, timeframe_ms
 from huracan.market.funding import Funding
-from huracan.types import Market, MarketKind, Ticker
+from huracan.types import CheckResult, Market, MarketKind, Ticker
 from huracan_exchanges.bars import DAY_MS, Bars, instant, last_days
+from huracan_exchanges.ccxt_check import check_client
 from huracan_exchanges.ccxt_client import CcxtClient
 from huracan_exchanges.ccxt_pages import walk
 from huracan_exchanges.files import estimate_spread_bps
@@ -125,6 +126,10 @@ class CcxtExchange:
             cursor = max(fresh) + 1
         times = np.array(sorted(at for at in rates if since <= at < until), dtype=np.int64)
         return Funding(times, np.array([rates[int(at)] for at in times], dtype=np.float64))
+
+    def check(self) -> CheckResult:
+        """Say whether the exchange answers, and whether both clocks agree."""
+        return check_client(self._client, self._now)
 
     def problems(self) -> Sequence[str]:
         """Return one line for each market whose name is taken by another one."""

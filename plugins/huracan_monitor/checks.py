@@ -10,7 +10,7 @@ from typing import Any
 from huracan.context import Context
 from huracan.errors import HuracanError, StoreError
 from huracan.market.exchange import open_exchange
-from huracan.types import CheckResult, CheckState
+from huracan.types import CheckResult, CheckState, SelfCheck
 from huracan_monitor.settings import MonitorSettings
 
 __all__ = ["check_clock", "check_database", "check_disk", "check_exchange", "check_memory", "check_workspace"]
@@ -110,7 +110,7 @@ def check_database(context: Context | None) -> CheckResult:
 
 
 def check_exchange(context: Context | None) -> CheckResult:
-    """Does the chosen exchange list its markets?"""
+    """Does the chosen exchange list its markets, or answer a cheaper question where it knows one?"""
     if context is None:
         return _WITHOUT_CONTEXT
     section: Any = context.settings.sections.get("exchange")
@@ -118,6 +118,8 @@ def check_exchange(context: Context | None) -> CheckResult:
         return CheckResult(CheckState.FAILED, "no exchange is chosen", "set exchange.name, for example to simulated")
     try:
         with open_exchange(context) as exchange:
+            if isinstance(exchange, SelfCheck):
+                return exchange.check()
             markets, problems = exchange.markets(), exchange.problems()
     except HuracanError as error:
         return CheckResult(CheckState.FAILED, str(error), "mend the section exchange of the settings")

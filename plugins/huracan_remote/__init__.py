@@ -58,6 +58,6 @@ def huracan_jobs() -> Sequence[Job]:
 
 @hookimpl
 def huracan_checks() -> Sequence[Check]:
-    from huracan_remote.job import check_remote
+    from huracan_remote.job import check_remote, check_sync
 
-    return [Check("remote", check_remote)]
+    return [Check("remote", check_remote), Check("sync", check_sync)]

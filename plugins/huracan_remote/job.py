@@ -10,8 +10,9 @@ from huracan.paths import write_bytes, write_json
 from huracan.remote.base import RemoteStore
 from huracan.remote.opening import open_remote
 from huracan.types import CheckResult, CheckState, JobResult, Outcome
+from huracan_remote.report import read_report
 
-__all__ = ["check_remote", "prepare"]
+__all__ = ["check_remote", "check_sync", "prepare"]
 
 
 def prepare(context: Context) -> JobResult:
@@ -58,6 +59,19 @@ def check_remote(context: Context | None) -> CheckResult:
             CheckState.FAILED, str(error), "mend the place that the section remote names, or choose another"
         )
     return CheckResult(CheckState.OK, "the remote store answers")
+
+
+def check_sync(context: Context | None) -> CheckResult:
+    """Say whether copies are made: what the service ``sync`` wrote last."""
+    report = read_report(context.paths.state / "sync.json") if context is not None else None
+    if context is None or context.settings.sections.get("remote") is None or report is None:
+        return CheckResult(CheckState.OK, "the service sync has nothing to say")
+    said = f"{report['state']} since {report['since']}" + (f": {report['error']}" if report["error"] else "")
+    if report["state"] == "refused":
+        return CheckResult(CheckState.FAILED, said, "do what it says; `huracan sync status` names what is not safe")
+    if report["state"] == "offline":
+        return CheckResult(CheckState.WARNING, said, "`huracan sync status` names what is not safe")
+    return CheckResult(CheckState.OK, said)
 
 
 def _keep_settings(context: Context) -> None:

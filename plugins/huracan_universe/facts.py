@@ -41,6 +41,8 @@ def _unusable(market: Market, ticker: Ticker | None) -> tuple[str, str] | None:
         safe_symbol(market.symbol)
     except DataError:
         return "name", "has a name that cannot be a file name: only capital letters, digits and dots can"
+    if ticker is None and not market.active:
+        return "delisted", "is not traded any more"
     if ticker is None:
         return "ticker", "the exchange says nothing about its last 24 h"
     numbers = {name: getattr(ticker, name) for name in _MEASURES}

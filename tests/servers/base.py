@@ -27,6 +27,7 @@ class Request:
     """What arrived: ``query`` holds the last value of each name."""
 
     method: str
+    target: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
@@ -180,7 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
             body = b"".join(iter(self._chunk, b""))
         else:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        return Request(self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers.items()), body)
+        return Request(
+            self.command, self.path, parts.path, dict(parse_qsl(parts.query)), dict(self.headers.items()), body
+        )
 
     def _chunk(self) -> bytes:
         size = int(self.rfile.readline().split(b";")[0], 16)

@@ -14,7 +14,7 @@ import pytest
 
 from huracan.errors import DataError, SettingsError, TryAgainError, UsageError
 from huracan.market.candles import Candles
-from huracan.types import MarketKind
+from huracan.types import CheckResult, CheckState, MarketKind
 from huracan_exchanges.ccxt_exchange import CcxtExchange
 from huracan_exchanges.settings import CcxtSettings
 from servers.base import Fault, Reply, chaos, once
@@ -327,3 +327,17 @@ def test_closing_ends_requests_that_are_under_way(open_exchange: Open) -> None:
         thread.join(5)
         assert time.monotonic() - started < 3.5
         assert ended
+
+
+def test_it_says_how_it_is_without_waiting(open_exchange: Open) -> None:
+    with binance() as server:
+        exchange = open_exchange(server, patience_seconds=600.0)
+        server.now = NOW_MS + 400
+        assert exchange.check() == CheckResult(CheckState.OK, "binance answers")
+        server.now = NOW_MS + 90_000
+        assert exchange.check().state is CheckState.WARNING
+        assert "its clock is +90.0 s from this machine's" in exchange.check().detail
+        server.faults.append(lambda _: Fault(reset_before=True))
+        started = time.monotonic()
+        assert exchange.check().state is CheckState.FAILED
+        assert time.monotonic() - started < 5.0

@@ -18,7 +18,7 @@ from huracan.errors import SettingsError
 from huracan.settings_sources import Layer, Origin, merge
 from huracan.types import Exchange, ExchangeType
 from huracan_exchanges import huracan_exchanges
-from huracan_exchanges.settings import FilesSettings, SimulatedSettings
+from huracan_exchanges.settings import CcxtSettings, FilesSettings, SimulatedSettings
 
 NOW = datetime(2023, 6, 30, tzinfo=UTC)
 
@@ -32,20 +32,23 @@ def opened(context: Context) -> Exchange:
     return context.plugins.exchanges()[settings.name].open(context, settings)
 
 
-def test_two_exchanges_are_offered_and_each_has_defaults() -> None:
-    assert set(offers()) == {"files", "simulated"}
+def test_three_exchanges_are_offered_and_each_has_defaults() -> None:
+    assert set(offers()) == {"ccxt", "files", "simulated"}
+    assert CcxtSettings().id == "binance"
     assert FilesSettings().name == "files"
     assert FilesSettings().taker_fee_bps == FilesSettings().maker_fee_bps == 10.0
     assert SimulatedSettings().coins == 30
 
 
 def test_every_setting_is_described() -> None:
-    for model in (FilesSettings, SimulatedSettings):
+    for model in (CcxtSettings, FilesSettings, SimulatedSettings):
         assert all(field.description for field in model.model_fields.values())
 
 
 def test_importing_the_plugin_loads_no_heavy_library() -> None:
-    program = "import sys, huracan_exchanges; print([m for m in ('numpy', 'polars', 'pydantic') if m in sys.modules])"
+    program = (
+        "import sys, huracan_exchanges; print([m for m in ('numpy', 'polars', 'pydantic', 'ccxt') if m in sys.modules])"
+    )
     said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert said.strip() == "[]"
 

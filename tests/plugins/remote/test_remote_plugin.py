@@ -12,10 +12,11 @@ from huracan import hookimpl
 from huracan.config import Section
 from huracan.context import Context
 from huracan.errors import SettingsError, TryAgainError
+from huracan.paths import write_json
 from huracan.remote.local import LocalFolderStore
 from huracan.testing import stand_in
 from huracan.types import CheckState, Outcome, RemoteType
-from huracan_remote.job import check_remote, prepare
+from huracan_remote.job import check_remote, check_sync, prepare
 
 Make = Callable[..., Context]
 AS_OF = datetime(2023, 12, 30, 4, 5, tzinfo=UTC)
@@ -107,3 +108,22 @@ def test_health_says_what_the_store_is_and_how_to_mend_it(make_context: Make, co
     assert none.state is CheckState.WARNING
     assert "remote.name" in none.hint
     assert check_remote(None).state is CheckState.OK
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "expected"),
+    [
+        ("idle", None, CheckState.OK),
+        ("offline", "the line is down", CheckState.WARNING),
+        ("refused", "dropbox: access was revoked", CheckState.FAILED),
+    ],
+)
+def test_health_knows_how_the_service_fares(
+    make_context: Make, copies: Path, state: str, error: str | None, expected: CheckState
+) -> None:
+    context = with_folder(make_context, copies)
+    assert check_sync(context).state is CheckState.OK
+    write_json(context.paths.state / "sync.json", {"state": state, "since": "2024-01-05T02:00:00Z", "error": error})
+    result = check_sync(context)
+    assert result.state is expected
+    assert (error or "idle") in result.detail
