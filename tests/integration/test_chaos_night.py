@@ -41,6 +41,7 @@ class World:
 
     exchange: BinanceServer
     dropbox: DropboxServer
+    proxies: tuple[ChaosProxy, ChaosProxy]
     night: Any
     environment: dict[str, str]
 
@@ -75,7 +76,7 @@ def open_world(make_night: Callable[..., Any], tmp_path: Path) -> Iterator[Calla
             }  # fmt: skip
             place = f"127.0.0.1:{before_dropbox.port}"
             environment = {"DROPBOX_API_HOST": place, "DROPBOX_API_CONTENT_HOST": place}
-            return World(exchange, dropbox, make_night(settings), environment)
+            return World(exchange, dropbox, (before_exchange, before_dropbox), make_night(settings), environment)
 
         yield make
 
@@ -97,6 +98,8 @@ def play(world: World, kills: int) -> None:
     _, errors = night.communicate()
     assert night.returncode in (0, 3), errors.decode()[-3000:]
     assert killed >= kills, "the service was killed in the middle of the night"
+    for proxy, server in zip(world.proxies, (world.exchange, world.dropbox), strict=True):
+        assert len(proxy.requests) > len(server.requests), "the line was bad"
 
 
 def _instant(milliseconds: int) -> str:

@@ -71,6 +71,7 @@ class BinanceServer(LoopbackServer):
         self.funding = dict(funding or {})
         self.weight_limit, self.window, self.patience, self.ban = 6000, 60.0, 3, 2.0
         self.page_limit: int | None = None
+        self.overlap = 0
         self.vanished: set[str] = set()
         self.bytes_sent = 0
         self._used, self._window_ends, self._refused, self._banned_until = 0, 0.0, 0, 0.0
@@ -207,7 +208,7 @@ class BinanceServer(LoopbackServer):
             return []
         one = _joined(self.series[symbol], length, self.now)
         stop = int(np.searchsorted(one.timestamp, min(end, self.now), side="right"))
-        first = int(np.searchsorted(one.timestamp, start, side="left"))
+        first = max(0, int(np.searchsorted(one.timestamp, start, side="left")) - self.overlap)
         if "startTime" not in request.query:
             first = max(0, stop - limit)
         return [_kline(one, row, length) for row in range(first, min(stop, first + limit))]

@@ -118,6 +118,12 @@ def test_truncated_pages_lose_nothing(open_exchange: Open, rows: int) -> None:
                      OPEN - (rows > 1) * DAY)  # fmt: skip
 
 
+def test_overlapping_pages_repeat_nothing(open_exchange: Open) -> None:
+    with binance() as server:
+        server.page_limit, server.overlap = 100, 7
+        assert_equal(history(open_exchange(server), "BTC-USDT", 30), server.series["BTCUSDT"], OPEN - 30 * DAY)
+
+
 def test_an_exchange_that_hands_out_crumbs_is_no_endless_loop(open_exchange: Open) -> None:
     with binance() as server:
         server.page_limit = 1

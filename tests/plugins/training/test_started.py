@@ -138,3 +138,18 @@ def test_a_watched_model_is_that_of_its_trees_where_rounds_grew_none() -> None:
         again = trainer.fit(data, watched.parameters, 7)
         np.testing.assert_allclose(watched.model.predict(seen.x), again.predict(seen.x), atol=1e-12)
         np.testing.assert_allclose(watched.scores, again.predict(seen.x), atol=1e-12)
+
+
+@both
+def test_a_watched_model_whose_best_round_is_its_first_has_the_fewest_trees_all_the_same(make: Make) -> None:
+    """On noise the loss rises from the first round on; ten trees are kept then, and they are those of the parameters."""
+    trainer = make()
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(600, 6)), (rng.random(600) > 0.5).astype(np.float64)
+    data, seen = TrainingData(x[:400], y[:400], tuple("abcdef")), TrainingData(x[400:], y[400:], tuple("abcdef"))
+    parameters = {**trainer.defaults, "trees": 120, "learning_rate": 0.3, "leaf_share": 0.02}
+    assert trainer.fit_watched is not None
+    watched = trainer.fit_watched(data, seen, parameters, 7, lambda _step, _loss: False)
+    assert watched is not None
+    assert watched.parameters["trees"] == 10, "the least that is kept, so the best round was earlier"
+    np.testing.assert_allclose(watched.scores, trainer.fit(data, watched.parameters, 7).predict(seen.x), atol=1e-6)
