@@ -47,9 +47,15 @@ class CcxtClient:
         kind = _attentive(settings.id)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"ccxt {settings.id}", daemon=True)
+        self._door = threading.Lock()
         self._closed = False
+        self._client: Any = None
         self._thread.start()
-        self._client = self._wait(self._make(kind, _configuration(settings)))
+        try:
+            self._client = self._wait(lambda: self._make(kind, _configuration(settings)))
+        except Exception as error:  # noqa: BLE001 - ccxt raises whatever its own code stumbles over
+            self.close()
+            raise SettingsError(f"exchange.options: ccxt cannot use them: {_short(error)}") from None
 
     def call(self, method: str, *arguments: Any, subject: str = "", patience: float | None = None) -> Any:
         """Return what a method answers. ``subject`` names in errors what was asked for (a pair);
@@ -58,9 +64,8 @@ class CcxtClient:
         Raises TryAgainError where the exchange stays away, DataError where it refuses the question, UsageError where it
         refuses us.
         """
-        return self._wait(
-            self._patiently(method, arguments, subject or self.name, self._patience if patience is None else patience)
-        )
+        longest = self._patience if patience is None else patience
+        return self._wait(lambda: self._patiently(method, arguments, subject or self.name, longest))
 
     def has(self, method: str) -> bool:
         """Say whether the exchange has a unified method, by ccxt's own name (``fetchTickers``)."""
@@ -77,10 +82,12 @@ class CcxtClient:
 
     def close(self) -> None:
         """End every request, close the connections and the thread."""
-        if self._closed:
-            return
-        self._closed = True
-        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(CLOSE_WITHIN)
+        with self._door:
+            if self._closed:
+                return
+            self._closed = True
+            shut = asyncio.run_coroutine_threadsafe(self._shut(), self._loop)
+        shut.result(CLOSE_WITHIN)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_WITHIN)
         if not self._thread.is_alive():
@@ -91,11 +98,17 @@ class CcxtClient:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
-    def _wait(self, coroutine: Any) -> Any:
+    def _wait(self, begin: Callable[[], Any]) -> Any:
+        """Run a coroutine in the loop. Whoever comes after :meth:`close` is turned away: nobody would answer."""
+        with self._door:
+            if self._closed:
+                raise TryAgainError(f"{self.name}: the connection was closed")
+            future = asyncio.run_coroutine_threadsafe(begin(), self._loop)
         try:
-            return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+            return future.result()
         except CancelledError:
             raise TryAgainError(f"{self.name}: the connection was closed while a request was under way") from None
 
@@ -125,6 +138,10 @@ class CcxtClient:
                 if not _is_cut_short(error):
                     raise DataError(subject, f"{self.name} refuses the question: {_short(error)}") from None
                 reason, pause = "sent half an answer", FIRST_PAUSE * self._dice.uniform(0.5, 1.5)
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                # ccxt stumbled over an answer of another form than it knows, or over options that make no sense.
+                words = f"ccxt cannot read what {self.name} answers ({type(error).__name__}: {_short(error)})"
+                raise DataError(subject, f"{words}; a newer ccxt may, or look at exchange.options") from None
             failures += 1
             if time.monotonic() + pause > give_up:
                 raise TryAgainError(f"{self.name}: {reason}; tried {failures} times")

@@ -21,6 +21,10 @@ __all__ = ["FetchPage", "walk"]
 FetchPage = Callable[[int, int], Sequence[Sequence[Any]]]
 """Asks for rows from an open time (ms) on, so many at most: (timestamp, open, high, low, close, volume)."""
 
+SPARE_ROWS = 10
+"""What is asked for beyond the need: a row behind the end says that nothing before it is missing, and some exchanges
+begin a page with rows of the page before, which ccxt then leaves out."""
+
 MOST_TINY_PAGES = 20
 TINY_ROWS = 3
 
@@ -33,8 +37,7 @@ def walk(fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, 
     length, tiny = timeframe_ms(timeframe), 0
     cursor = since
     while cursor < until:
-        # One more than is wanted: a row behind the end says that nothing before it is missing.
-        asked = min(limit, (until - cursor + length - 1) // length + 1)
+        asked = min(limit, (until - cursor + length - 1) // length + SPARE_ROWS)
         rows = _rows(fetch(cursor, asked), symbol)
         page = rows.take((rows.timestamp >= cursor) & (rows.timestamp < until))
         if len(page):

@@ -347,3 +347,30 @@ def test_it_says_how_it_is_without_waiting(open_exchange: Open) -> None:
         started = time.monotonic()
         assert exchange.check().state is CheckState.FAILED
         assert time.monotonic() - started < 5.0
+
+
+def test_whoever_asks_after_the_end_is_turned_away(open_exchange: Open) -> None:
+    with binance() as server:
+        exchange = open_exchange(server)
+        exchange.markets()
+        exchange.close()
+        exchange.close()
+        with pytest.raises(TryAgainError, match="the connection was closed"):
+            history(exchange, "BTC-USDT", 1)
+
+
+def test_options_that_ccxt_cannot_use_are_a_mistake_in_the_settings() -> None:
+    threads = threading.active_count()
+    settings = CcxtSettings(id="binance", options={"options": 5})
+    with pytest.raises(SettingsError, match=r"exchange\.options: ccxt cannot use them"):
+        CcxtExchange(settings, NOW, logging.LoggerAdapter(logging.getLogger("test")), Steps())
+    assert threading.active_count() == threads
+
+
+def test_an_answer_of_another_form_is_one_line(open_exchange: Open) -> None:
+    with binance() as server:
+        exchange = open_exchange(server)
+        exchange.markets()
+        server.faults.append(once(Fault(reply=Reply(200, b'5')), "klines"))
+        with pytest.raises(DataError, match=r"BTC-USDT: (ccxt cannot read what binance answers|the exchange sent rows)"):
+            history(exchange, "BTC-USDT", 1)

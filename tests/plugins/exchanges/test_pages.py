@@ -25,7 +25,7 @@ def paging(draw: st.DrawFn) -> dict[str, object]:
         "known": [hour for hour in range(hours) if keep[hour] or draw(st.integers(0, 3))],
         "since": draw(st.integers(0, hours)),
         "until": draw(st.integers(0, hours)),
-        "limit": draw(st.integers(5, 60)),
+        "limit": draw(st.integers(12, 60)),
         "windowed": draw(st.booleans()),
         "overlap": draw(st.integers(0, 3)),
         "cut": draw(st.floats(0.5, 1.0)),
@@ -44,7 +44,7 @@ def test_every_candle_of_the_span_comes_once_and_in_order(case: dict[str, object
         wanted = [hour for hour in known if hour >= first - int(str(case["overlap"]))]
         if case["windowed"]:
             wanted = [hour for hour in wanted if hour < first + rows]
-        most = max(4, int(rows * float(str(case["cut"]))))  # more than it may overlap
+        most = max(4, int(rows * float(str(case["cut"]))))
         page = wanted[:most]
         if case["open_one"] and not case["windowed"] and len(page) < most:
             page.append(10_000)

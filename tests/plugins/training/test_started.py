@@ -142,7 +142,7 @@ def test_a_watched_model_is_that_of_its_trees_where_rounds_grew_none() -> None:
 
 @both
 def test_a_watched_model_whose_best_round_is_its_first_has_the_fewest_trees_all_the_same(make: Make) -> None:
-    """On noise the loss rises from the first round on; ten trees are kept then, and they are those of the parameters."""
+    """On noise the loss rises from the first round on; ten trees are kept then, those of the parameters."""
     trainer = make()
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(600, 6)), (rng.random(600) > 0.5).astype(np.float64)
