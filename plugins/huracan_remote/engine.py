@@ -29,7 +29,7 @@ __all__ = ["Sweep", "pending", "sweep", "sweep_paths"]
 
 BATCH_FILES = 100
 BATCH_BYTES = 32 * 1024 * 1024
-LOCK_WAIT = 600.0
+LOCK_WAIT = 7200.0
 
 
 @dataclass
@@ -87,7 +87,7 @@ def _alone(context: Context) -> Iterator[None]:
             return
         except Timeout:
             if time.monotonic() > end:
-                raise LockedError("sync: another process copies files for ten minutes already") from None
+                raise LockedError("sync: another process copies files for two hours already") from None
             context.progress.step("sync waits for another process that copies files")
 
 

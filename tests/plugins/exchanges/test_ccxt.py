@@ -371,6 +371,6 @@ def test_an_answer_of_another_form_is_one_line(open_exchange: Open) -> None:
     with binance() as server:
         exchange = open_exchange(server)
         exchange.markets()
-        server.faults.append(once(Fault(reply=Reply(200, b'5')), "klines"))
-        with pytest.raises(DataError, match=r"BTC-USDT: (ccxt cannot read what binance answers|the exchange sent rows)"):
+        server.faults.append(once(Fault(reply=Reply(200, b"5")), "klines"))
+        with pytest.raises(DataError, match="BTC-USDT: ccxt cannot read what binance answers"):
             history(exchange, "BTC-USDT", 1)
