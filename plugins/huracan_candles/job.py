@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from huracan.clock import milliseconds
 from huracan.context import Context
-from huracan.errors import DataError, TryAgainError
+from huracan.errors import DataError, TryAgainError, UsageError
 from huracan.market.candles import timeframe_ms
 from huracan.market.checks import Gap, find_breaks, find_gaps, last_segment_start, scaled_jump_ratio
 from huracan.market.exchange import open_exchange
+from huracan.market.workers import askers
 from huracan.paths import read_document, write_json
-from huracan.types import ConcurrentSource, Exchange, FundingSource, JobResult, MarketKind, Outcome
+from huracan.types import Exchange, FundingSource, JobResult, MarketKind, Outcome
 from huracan_candles.cache import Spans
 from huracan_candles.outages import Silences, find_outages
-from huracan_candles.rates import sync_funding
+from huracan_candles.rates import kept_funding, sync_funding
 from huracan_candles.restored import OUTAGES, restore_cache
 from huracan_candles.settings import CandleSettings
 from huracan_candles.sync import Symbol, Window, sync_symbol
@@ -46,7 +45,8 @@ def run(context: Context) -> JobResult:
         _refuse_nothing(selected, results)
         _sync_funding(context, exchange, [results[symbol] for symbol in selected], window)
     silences.remember(
-        context.paths.candles / OUTAGES, find_outages((each.candles for each in results.values()), settings.timeframe)
+        context.paths.candles / OUTAGES,
+        find_outages([(each.candles, each.asked) for each in results.values()], settings.timeframe),
     )
     report = {
         "schema": 1,
@@ -108,31 +108,14 @@ def _sync_all(
         away[0] = away[0] or result.away
         return result
 
-    at_once = exchange.requests_at_once if isinstance(exchange, ConcurrentSource) else 1
     results = {}
-    with _workers(at_once) as each:
+    with askers(exchange) as each:
         for symbol, result in zip(symbols, each(sync, symbols), strict=True):
             results[symbol] = result
             done[0] += 1
             line = f"candles {done[0]}/{len(symbols)} {symbol}"
             context.progress.step(line, done=done[0], total=len(symbols), item=symbol)
     return results
-
-
-@contextmanager
-def _workers(at_once: int) -> Iterator[Callable[..., Iterator[Symbol]]]:
-    """Hand out ``map``, by threads where several are worth it. Those are not waited for when something was raised: they
-    end as the exchange is closed."""
-    if at_once == 1:
-        yield map
-        return
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="candles")
-    try:
-        yield pool.map
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
 
 
 def _refuse_nothing(selected: Sequence[str], results: Mapping[str, Symbol]) -> None:
@@ -152,12 +135,21 @@ def _sync_funding(context: Context, exchange: Exchange, results: Sequence[Symbol
         return
     source = _named(context.settings.choice("exchange"), "funding_source")
     perpetuals = {market.symbol for market in exchange.markets() if market.kind is MarketKind.PERPETUAL}
+    away = next((each.away for each in results if each.away), "")
     for result in [each for each in results if not each.failed and each.symbol in perpetuals]:
+        if away:
+            result.problems.append(f"funding of {result.symbol}: not brought up to date, the exchange is away")
+            result.funding = kept_funding(context, result.symbol, window.since, window.until, source)
+            continue
         context.progress.step(f"funding {result.symbol}", item=result.symbol)
         try:
             result.funding = sync_funding(context, exchange, result.symbol, window.since, window.until, source)
         except DataError as error:
             result.problems.append(f"funding of {result.symbol}: {error}; its costs count a flat estimate")
+        except (TryAgainError, UsageError) as error:
+            away = str(error)
+            result.problems.append(f"funding of {result.symbol}: {error}; what was kept counts")
+            result.funding = kept_funding(context, result.symbol, window.since, window.until, source)
 
 
 def _funding_entry(context: Context, result: Symbol) -> dict[str, Any] | None:

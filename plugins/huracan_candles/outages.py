@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,25 +68,36 @@ class Silences:
         self.outages = together
 
 
-def find_outages(histories: Iterable[Candles], timeframe: str) -> Spans:
-    """Return the spans that most pairs lack which had candles before and after: the exchange's outages."""
+def find_outages(histories: Sequence[tuple[Candles, Spans]], timeframe: str) -> Spans:
+    """Return the spans that most pairs lack which had candles before and after: the exchange's outages.
+
+    Each history comes with the spans that the exchange has answered for: what was never asked for is a hole of ours.
+    """
     length = timeframe_ms(timeframe)
-    known = [candles.timestamp for candles in histories if len(candles) > 1]
+    known = [(candles.timestamp, asked) for candles, asked in histories if len(candles) > 1]
     if len(known) < FEWEST_PAIRS:
         return ()
-    missing, counts = np.unique(np.concatenate([_missing(times, length) for times in known]), return_counts=True)
+    lacking = np.concatenate([_missing(times, asked, length) for times, asked in known])
+    missing, counts = np.unique(lacking, return_counts=True)
+    alive = sum(_inside(missing, asked) & (times[0] < missing) & (missing < times[-1]) for times, asked in known)
     spans: Spans = ()
-    for at, count in zip(missing.tolist(), counts.tolist(), strict=True):
-        alive = _alive(known, at)
-        if alive >= FEWEST_PAIRS and count >= MOST_PAIRS_SILENT * alive:
-            spans = add_span(spans, at, at + length)
+    for at in missing[(alive >= FEWEST_PAIRS) & (counts >= MOST_PAIRS_SILENT * alive)].tolist():
+        spans = add_span(spans, at, at + length)
     return spans
 
 
-def _missing(times: np.ndarray, length: int) -> np.ndarray:
+def _missing(times: np.ndarray, asked: Spans, length: int) -> np.ndarray:
     grid = np.arange(int(times[0]), int(times[-1]), length, dtype=np.int64)
-    return np.setdiff1d(grid, times, assume_unique=True)
+    lacking = np.setdiff1d(grid, times, assume_unique=True)
+    found: np.ndarray = lacking[_inside(lacking, asked)]
+    return found
 
 
-def _alive(known: Sequence[np.ndarray], at: int) -> int:
-    return sum(bool(times[0] < at < times[-1]) for times in known)
+def _inside(times: np.ndarray, spans: Spans) -> np.ndarray:
+    """Say of each time whether a span holds it."""
+    if not spans:
+        return np.zeros(len(times), dtype=bool)
+    starts, stops = np.array(spans, dtype=np.int64).T
+    place = np.searchsorted(starts, times, side="right") - 1
+    inside: np.ndarray = (place >= 0) & (times < stops[np.maximum(place, 0)])
+    return inside

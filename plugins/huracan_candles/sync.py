@@ -40,6 +40,8 @@ class Symbol:
     away: str = ""
     """What was said where the exchange went away before everything was fetched."""
     funding: Funding | None = None
+    asked: cache.Spans = ()
+    """What the exchange has answered for: only there is a missing bar the exchange's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def sync_symbol(
         result.failed = True
         return result
     result.candles = cached.candles.between(window.since, window.until)
+    result.asked = cached.asked
     stale = _stale(result.candles, window, context.settings.section(CandleSettings).fresh_hours)
     if stale:
         result.problems.append(f"{symbol}: {stale}")

@@ -6,6 +6,7 @@ switched off: a wait must be said, and end.
 
 from __future__ import annotations
 
+import errno
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -69,16 +70,21 @@ class Client:
             user_agent="huracan-engine",
         )
 
-    def call(self, method: str, *arguments: Any, subject: str = "", **options: Any) -> Any:
+    def call(self, method: str, *arguments: Any, subject: str = "", expects: bool = False, **options: Any) -> Any:
         """Return what a method answers.
 
         Raises TryAgainError where Dropbox is away, busy for too long or full, UsageError where it refuses us, DataError
-        for a name that it does not take, RefusedError for any other answer.
+        for a name that it does not take; any other refusal is a RefusedError where the caller ``expects`` some, else a
+        TryAgainError.
         """
         give_up, failures = time.monotonic() + self._patience, 0
         while True:
             try:
                 return self._once(method, arguments, options, subject)
+            except RefusedError as error:
+                if expects:
+                    raise
+                raise TryAgainError(f"dropbox: {subject or method} is refused ({' / '.join(error.tags)})") from None
             except _LaterError as error:
                 failures += 1
                 pause = error.seconds
@@ -117,6 +123,8 @@ class Client:
             # What the SDK says of an answer that is not Dropbox's: a captive portal, a proxy's page, half a reply.
             raise _LaterError(f"answers what nobody understands ({type(error).__name__})") from None
         except (requests.exceptions.RequestException, OSError) as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise  # this machine's disk, not Dropbox
             raise _LaterError(f"is away ({type(error).__name__})") from None
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -49,8 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
         trust_only_its_file(flow.requests_session)
     print(f"2. Open this page and allow access:\n   {flow.start()}")
     code = _ask("3. The code that it shows: ")
-    refresh_token = _finish(flow, code)
-    _write(arguments.file, {"remote": {"name": "dropbox", "app_key": app_key, "refresh_token": refresh_token}})
+    account, refresh_token = _finish(flow, code)
+    settings = {"name": "dropbox", "app_key": app_key, "account": account, "refresh_token": refresh_token}
+    _write(arguments.file, {"remote": settings})
     print(f"Done. {arguments.file} holds the access; `huracan doctor` says whether it works.")
     if arguments.file.parent != ETC / "conf.d":
         print(f"It is read where it is named: huracan -c settings.yaml -c {arguments.file} ...")
@@ -65,11 +67,11 @@ def _ask(question: str) -> str:
     return answer
 
 
-def _finish(flow: object, code: str) -> str:
+def _finish(flow: Any, code: str) -> tuple[str, str]:
     import requests
 
     try:
-        return str(flow.finish(code).refresh_token)  # type: ignore[attr-defined]
+        found = flow.finish(code)
     except requests.exceptions.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if 400 <= status < 500:
@@ -77,6 +79,7 @@ def _finish(flow: object, code: str) -> str:
         raise TryAgainError(f"dropbox login: Dropbox is away (answered {status})") from None
     except requests.exceptions.RequestException as error:
         raise TryAgainError(f"dropbox login: Dropbox is away ({type(error).__name__})") from None
+    return str(found.account_id), str(found.refresh_token)
 
 
 def _write(file: Path, settings: object) -> None:

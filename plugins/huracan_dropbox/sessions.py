@@ -38,11 +38,14 @@ class Sessions:
         with self._lock:
             self._write({**self._read(), path: session})
 
-    def forget(self, path: str) -> None:
+    def forget(self, path: str) -> bool:
+        """Delete what is known of an upload; False where nothing is."""
         with self._lock:
             known = self._read()
-            if known.pop(path, None) is not None:
-                self._write(known)
+            if known.pop(path, None) is None:
+                return False
+            self._write(known)
+            return True
 
     def _read(self) -> dict[str, Session]:
         try:

@@ -20,6 +20,7 @@ class DropboxSettings(Section):
     app_key: str = Field("", description="The key of your app at dropbox.com/developers/apps.")
     app_secret: SecretStr = Field(_NO_SECRET, description="Its secret; not needed after `huracan dropbox login`.")
     refresh_token: SecretStr = Field(_NO_SECRET, description="What `huracan dropbox login` gives you.")
+    account: str = Field("", description="The account's id; copies in one account are not taken for those in another.")
     folder: str = Field("/huracan", description="The folder of copies, from the root that the app may see.")
     chunk_megabytes: int = Field(
         8, ge=1, le=128, description="Larger files go by an upload session in chunks of this size, MB; it is resumed."

@@ -34,6 +34,7 @@ class DropboxStore:
 
     def __init__(self, settings: DropboxSettings, state: Path, tell: Callable[[str], None]) -> None:
         self._folder, self._chunk = settings.folder, settings.chunk_megabytes * 1024 * 1024
+        self._account = settings.account or settings.app_key
         self._client = Client(settings, tell)
         self._sessions = Sessions(state / "dropbox-uploads.json")
         self._committing = threading.Lock()
@@ -41,25 +42,25 @@ class DropboxStore:
 
     @property
     def identity(self) -> str:
-        """Name the folder."""
-        return f"dropbox:{self._folder or '/'}"
+        """Name the account, or the app where it is not known, and the folder."""
+        return f"dropbox:{self._account}{self._folder or '/'}"
 
     def make_folder(self, path: str) -> None:
         checked_path(path)
         try:
             with self._committing:
-                self._client.call("files_create_folder_v2", self._place(path), subject=path)
+                self._client.call("files_create_folder_v2", self._place(path), subject=path, expects=True)
         except RefusedError as error:
             if "folder" not in error.tags:
                 raise _as_data_error(path, error) from None
 
     def put(self, source: Path, path: str, sent: Sent = nobody) -> RemoteFile:
-        """Store a file; a large one goes on where an upload of the same bytes stopped."""
+        """Store a file; a large one goes on where an upload of the same bytes stopped, if Dropbox has that still."""
         checked_path(path)
-        small = source.stat().st_size <= self._chunk
-        session = self._small(source, sent) if small else self._large(source, path, sent)
-        (stored,) = self._commit([(source, path, session)])
-        self._sessions.forget(path)
+        stored = self._put_once(source, path, sent)
+        if stored.file is None and self._sessions.forget(path):
+            # A week after it stopped, or with another account, there is nothing to go on with: from the start, then.
+            stored = self._put_once(source, path, sent)
         if stored.file is None:
             raise stored.error or TryAgainError(f"dropbox: {path} was not committed")
         return stored.file
@@ -70,23 +71,26 @@ class DropboxStore:
             if len(batch) == 1:
                 yield self._alone(*batch[0], sent)
                 continue
-            ready, told = [], []
-            for (source, path), session in zip(
-                batch, self._pool.map(lambda each: self._begin(each[0], each[1], sent), batch), strict=True
-            ):
+            begun = list(self._pool.map(lambda each: self._begin(each[0], each[1], sent), batch))
+            ready = []
+            for (source, path), session in zip(batch, begun, strict=True):
                 if isinstance(session, DataError):
-                    told.append(Stored(path, error=session))
+                    yield Stored(path, error=session)
                 else:
                     ready.append((source, path, session))
-            yield from told
-            yield from self._commit(ready)
+            answers = self._commit(ready)
+            # What was stored is told of before what was not ends all this.
+            yield from (each for each in answers if not isinstance(each.error, TryAgainError))
+            for each in answers:
+                if isinstance(each.error, TryAgainError):
+                    raise each.error
 
     def get(self, path: str, target: Path) -> None:
         """Fetch a file, atomically, and compare its hash. Raises FileNotFoundError where there is none."""
         place = self._place(checked_path(path))
 
         def fill(temporary: Path) -> None:
-            found = self._client.call("files_download_to_file", str(temporary), place, subject=path)
+            found = self._client.call("files_download_to_file", str(temporary), place, subject=path, expects=True)
             if found.content_hash != _hash(temporary):
                 raise TryAgainError(f"dropbox: {path} came back damaged")
 
@@ -102,7 +106,9 @@ class DropboxStore:
         folder = prefix.rpartition("/")[0]
         place = self._place(folder) if folder else self._folder
         try:
-            page = self._client.call("files_list_folder", place, recursive=True, limit=LIST_LIMIT, subject=prefix)
+            page = self._client.call(
+                "files_list_folder", place, recursive=True, limit=LIST_LIMIT, subject=prefix, expects=True
+            )
         except RefusedError as error:
             if "not_found" in error.tags or "not_folder" in error.tags:
                 return
@@ -117,7 +123,7 @@ class DropboxStore:
 
     def stat(self, path: str) -> RemoteFile | None:
         try:
-            entry = self._client.call("files_get_metadata", self._place(checked_path(path)), subject=path)
+            entry = self._client.call("files_get_metadata", self._place(checked_path(path)), subject=path, expects=True)
         except RefusedError as error:
             if "not_found" in error.tags:
                 return None
@@ -127,7 +133,7 @@ class DropboxStore:
     def delete(self, path: str) -> None:
         try:
             with self._committing:
-                self._client.call("files_delete_v2", self._place(checked_path(path)), subject=path)
+                self._client.call("files_delete_v2", self._place(checked_path(path)), subject=path, expects=True)
         except RefusedError as error:
             if "not_found" not in error.tags:
                 raise _as_data_error(path, error) from None
@@ -163,6 +169,14 @@ class DropboxStore:
             room -= size
         if batch:
             yield batch
+
+    def _put_once(self, source: Path, path: str, sent: Sent) -> Stored:
+        small = source.stat().st_size <= self._chunk
+        session = self._small(source, sent) if small else self._large(source, path, sent)
+        (stored,) = self._commit([(source, path, session)])
+        if stored.file is not None:
+            self._sessions.forget(path)
+        return stored
 
     def _alone(self, source: Path, path: str, sent: Sent) -> Stored:
         try:
@@ -200,7 +214,9 @@ class DropboxStore:
                 end = session.offset + len(block)
                 cursor = UploadSessionCursor(session.session_id, session.offset)
                 try:
-                    self._client.call("files_upload_session_append_v2", block, cursor, close=end == size, subject=path)
+                    self._client.call(
+                        "files_upload_session_append_v2", block, cursor, close=end == size, subject=path, expects=True
+                    )
                 except RefusedError as error:
                     return self._elsewhere(error, source, path, sent)
                 session = Session(session.session_id, end, whole)
@@ -249,7 +265,6 @@ class DropboxStore:
             open_ones = again
             if not open_ones:
                 break
-        self._refuse_full(done)
         return [done[path] for _, path, _ in ready]
 
     def _entry(self, source: Path, path: str, session: Session) -> Any:
@@ -263,7 +278,12 @@ class DropboxStore:
         from huracan_dropbox.client import tags
 
         if entry.is_success():
-            return Stored(path, self._describe(entry.get_success(), path)), False
+            done = entry.get_success()
+            if done.name != path.rpartition("/")[2]:
+                return Stored(
+                    path, error=DataError(path, f"Dropbox takes it for {done.name}: only capitals differ")
+                ), False
+            return Stored(path, self._describe(done, path)), False
         words = tuple(tags(entry.get_failure()))
         if "insufficient_space" in words:
             return Stored(path, error=TryAgainError("dropbox: the account is full: make room there")), False
@@ -274,12 +294,6 @@ class DropboxStore:
         if busy or "not_found" in words or "not_closed" in words or "incorrect_offset" in words:
             error = TryAgainError(f"dropbox: {path} was not committed ({' / '.join(words)})")
         return Stored(path, error=error), busy
-
-    @staticmethod
-    def _refuse_full(done: dict[str, Stored]) -> None:
-        for stored in done.values():
-            if isinstance(stored.error, TryAgainError):
-                raise stored.error
 
     def _describe(self, entry: Any, path: str = "") -> RemoteFile:
         shown = path or str(entry.path_display)[len(self._folder) + 1 :]

@@ -52,7 +52,9 @@ class CcxtClient:
         self._client: Any = None
         self._thread.start()
         try:
-            self._client = self._wait(lambda: self._make(kind, _configuration(settings)))
+            self._client = self._wait(
+                lambda: self._make(kind, _configuration(settings), settings.market_type is MarketKind.PERPETUAL)
+            )
         except Exception as error:  # noqa: BLE001 - ccxt raises whatever its own code stumbles over
             self.close()
             raise SettingsError(f"exchange.options: ccxt cannot use them: {_short(error)}") from None
@@ -75,6 +77,10 @@ class CcxtClient:
         """Return how many rows a page of ``method`` holds at most, as ccxt documents it."""
         limit = self._client.feature_value(symbol, method, "limit", default)
         return int(limit) if limit else default
+
+    def milliseconds(self) -> int:
+        """Return what ccxt takes for now, ms since 1970."""
+        return int(self._client.milliseconds())
 
     def timeframes(self) -> Mapping[str, Any]:
         """Return the timeframes that the exchange has, by ccxt's names; empty where it does not say."""
@@ -112,9 +118,15 @@ class CcxtClient:
         except CancelledError:
             raise TryAgainError(f"{self.name}: the connection was closed while a request was under way") from None
 
-    @staticmethod
-    async def _make(kind: Any, configuration: Mapping[str, Any]) -> Any:
-        return kind(configuration)  # inside the loop, which ccxt looks for when it is made
+    async def _make(self, kind: Any, configuration: Mapping[str, Any], perpetual: bool) -> Any:
+        client = kind(configuration)  # inside the loop, which ccxt looks for when it is made
+        client.rest_left = self._rest_left
+        if "fetchMarkets" not in configuration["options"]:
+            _load_only(client.options, perpetual)
+        return client
+
+    def _rest_left(self) -> float:
+        return self._rest_until - time.monotonic()
 
     async def _patiently(self, method: str, arguments: tuple[Any, ...], subject: str, patience: float) -> Any:
         import ccxt
@@ -126,18 +138,17 @@ class CcxtClient:
                 return await getattr(self._client, method)(*arguments)
             except _AskedToWaitError as error:
                 self._rest_until = max(self._rest_until, time.monotonic() + error.seconds)
-                reason, pause = str(error), error.seconds
+                # At least as long as we would have waited anyway: an exchange may ask for no second at all.
+                reason, pause = str(error), max(error.seconds, self._back_off(failures))
             except (ccxt.NetworkError, ccxt.BadResponse, ccxt.NullResponse) as error:
                 reason = _in_words(error)
-                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**failures) * self._dice.uniform(0.5, 1.5)
+                pause = self._back_off(failures)
             except (ccxt.AuthenticationError, ccxt.PermissionDenied, ccxt.AccountSuspended) as error:
-                raise UsageError(
-                    f"exchange: {self.name} refuses the key: {_short(error)}; see exchange.api_key"
-                ) from None
+                raise UsageError(f"exchange: {self.name} refuses us: {_short(error)}; see exchange.api_key") from None
             except ccxt.BaseError as error:
                 if not _is_cut_short(error):
                     raise DataError(subject, f"{self.name} refuses the question: {_short(error)}") from None
-                reason, pause = "sent half an answer", FIRST_PAUSE * self._dice.uniform(0.5, 1.5)
+                reason, pause = "sent half an answer", self._back_off(failures)
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 # ccxt stumbled over an answer of another form than it knows, or over options that make no sense.
                 words = f"ccxt cannot read what {self.name} answers ({type(error).__name__}: {_short(error)})"
@@ -147,26 +158,26 @@ class CcxtClient:
                 raise TryAgainError(f"{self.name}: {reason}; tried {failures} times")
             await self._sleep(pause, reason)
 
+    def _back_off(self, failures: int) -> float:
+        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 10)) * self._dice.uniform(0.5, 1.5)
+
     async def _rest(self, give_up: float, subject: str) -> None:
         """Wait until the pause is over that the exchange asked for in any answer."""
-        left = self._rest_until - time.monotonic()
-        if left <= 0:
-            return
-        if self._rest_until > give_up:
-            raise TryAgainError(f"{self.name}: asks for a pause of {left:.0f} s; {subject} was not asked for")
-        await self._sleep(left, "asks for a pause")
+        while (left := self._rest_left()) > 0:
+            if self._rest_until > give_up:
+                raise TryAgainError(f"{self.name}: asks for a pause of {left:.0f} s; {subject} was not asked for")
+            await self._sleep(left, "asks for a pause")
 
     async def _sleep(self, seconds: float, reason: str) -> None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if left > 1:
-                self._tell(f"{self.name}: {reason}; waiting {left:.0f} s")
+            self._tell(f"{self.name}: {reason}; waiting {left:.1f} s")
             await asyncio.sleep(min(left, TELL_EVERY))
 
 
 class _AskedToWaitError(Exception):
     def __init__(self, status: int, seconds: float) -> None:
-        asked = "banned this address" if status == 418 else f"answered {status}"
+        asked = {0: "is to be left alone", 418: "banned this address"}.get(status, f"answered {status}")
         super().__init__(f"{asked} and asks for a pause of {seconds:.0f} s")
         self.seconds = seconds
 
@@ -182,13 +193,22 @@ def _attentive(name: str) -> Any:
         )
     base: Any = getattr(ccxt.async_support, name)
 
+    async def fetch(self: Any, url: str, *rest: Any) -> Any:
+        # Behind the throttler, where requests may have queued while another one was told to pause.
+        left = self.rest_left()
+        if left > 0:
+            raise _AskedToWaitError(0, left)
+        return await base.fetch(self, url, *rest)
+
     def handle_errors(self: Any, code: int, reason: str, url: str, method: str, headers: Any, *rest: Any) -> Any:
         seconds = _retry_after(headers)
         if code in (418, 429, 503) and seconds is not None:
             raise _AskedToWaitError(code, seconds)
+        if code == 451:
+            raise ccxt.PermissionDenied(f"{name} does not serve this country (451)")
         return base.handle_errors(self, code, reason, url, method, headers, *rest)
 
-    return type(name, (base,), {"handle_errors": handle_errors})
+    return type(name, (base,), {"fetch": fetch, "handle_errors": handle_errors})
 
 
 def _retry_after(headers: Mapping[str, str] | None) -> float | None:
@@ -198,15 +218,24 @@ def _retry_after(headers: Mapping[str, str] | None) -> float | None:
     return None
 
 
+def _load_only(options: dict[str, Any], perpetual: bool) -> None:
+    """Leave out kinds of markets that are not wanted, where the exchange has a list of them: they cost weight and time.
+
+    Exchanges call perpetuals by several names, and many have no such list: those are left as they are.
+    """
+    told = options.get("fetchMarkets")
+    kinds = told.get("types") if isinstance(told, dict) else told
+    if not isinstance(kinds, list):
+        return
+    wanted = [kind for kind in kinds if kind in (("swap", "linear", "inverse") if perpetual else ("spot",))]
+    if wanted:
+        options["fetchMarkets"] = {**told, "types": wanted} if isinstance(told, dict) else wanted
+
+
 def _configuration(settings: CcxtSettings) -> dict[str, Any]:
-    """Return ccxt's settings. Of Binance only the wanted kind of market is loaded: others cost weight and time."""
     perpetual = settings.market_type is MarketKind.PERPETUAL
     own = dict(settings.options)
-    options = {
-        "defaultType": "swap" if perpetual else "spot",
-        "fetchMarkets": {"types": ["linear", "inverse"] if perpetual else ["spot"]},
-        **own.pop("options", {}),
-    }
+    options = {"defaultType": "swap" if perpetual else "spot", **own.pop("options", {})}
     keys = {
         "apiKey": settings.api_key.get_secret_value(),
         "secret": settings.api_secret.get_secret_value(),

@@ -17,7 +17,7 @@ import numpy as np
 
 from huracan.clock import milliseconds
 from huracan.context import Progress
-from huracan.errors import DataError
+from huracan.errors import DataError, UsageError
 from huracan.market.candles import TIMEFRAMES, Candles, timeframe_ms
 from huracan.market.funding import Funding
 from huracan.types import CheckResult, Market, MarketKind, Ticker
@@ -35,6 +35,14 @@ BOOK_ROWS = 100
 DEPTH_BPS = 50.0
 MOST_LAG = timedelta(hours=24)
 WEEK_MS = 7 * DAY_MS
+FIRST_DAYS = 980
+FUNDING_MS = 8 * 3_600_000
+
+OLDEST_BARS = {"gate": 9_990, "gateio": 9_990}
+"""How many bars back an exchange may be asked at most, before it refuses the question."""
+
+VOLUME_IN_CONTRACTS = frozenset({"gate", "gateio", "mexc", "kucoin", "kucoinfutures"})
+"""Exchanges whose candles of perpetuals ccxt hands on with volume in contracts, as of ccxt 4.5."""
 
 
 class CcxtExchange:
@@ -76,7 +84,8 @@ class CcxtExchange:
     def examine(self, market: Market, ticker: Ticker) -> tuple[Market, Ticker]:
         """Measure last week's activity and volatility, look into the order book, and find the first candle."""
         book = self._client.call("fetch_order_book", self._name(market.symbol), BOOK_ROWS, subject=market.symbol)
-        spread, depth = _measure_book(book)
+        inverse = self._load()[market.symbol].get("inverse") is True
+        spread, depth = _measure_book(book, self._contract(market.symbol), inverse)
         now = milliseconds(self._now)
         since = now - now % 3_600_000 - WEEK_MS - 3_600_000
         week = Candles.concatenate(list(self.candles(market.symbol, "1h", since, now)))
@@ -107,7 +116,10 @@ class CcxtExchange:
             answer: list[list[Any]] = self._client.call("fetch_ohlcv", name, timeframe, start, rows, subject=symbol)
             return answer
 
-        yield from walk(fetch, symbol, timeframe, since, min(until, now - now % length), limit)
+        oldest = now - now % length - OLDEST_BARS.get(self._client.name, 10**6) * length
+        unit = self._contract(symbol) if self._client.name in VOLUME_IN_CONTRACTS else 1.0
+        for page in walk(fetch, symbol, timeframe, max(since, oldest), min(until, now - now % length), limit):
+            yield page if unit == 1.0 else replace(page, volume=page.volume * unit)
 
     def funding(self, symbol: str, since: int, until: int) -> Funding | None:
         """Return what a perpetual paid, None for other pairs and where the exchange does not tell."""
@@ -119,11 +131,13 @@ class CcxtExchange:
         cursor = since
         while cursor < until:
             answer = self._client.call("fetch_funding_rate_history", entry["symbol"], cursor, limit, subject=symbol)
-            fresh = {int(row["timestamp"]): float(row["fundingRate"]) for row in answer if row["timestamp"] >= cursor}
-            if not fresh:
-                break
+            known = {_number(row.get("timestamp")): _number(row.get("fundingRate")) for row in answer}
+            fresh = {
+                int(at): rate for at, rate in known.items() if at is not None and rate is not None and at >= cursor
+            }
             rates |= fresh
-            cursor = max(fresh) + 1
+            # Some look at a window of time, which may lie before the pair was listed.
+            cursor = max(fresh) + 1 if fresh else cursor + limit * FUNDING_MS
         times = np.array(sorted(at for at in rates if since <= at < until), dtype=np.int64)
         return Funding(times, np.array([rates[int(at)] for at in times], dtype=np.float64))
 
@@ -190,18 +204,25 @@ class CcxtExchange:
             maker_fee_bps=fees["maker"],
             source="exchange" if own else "default",
             price_step=_number(precision.get("price")),
-            amount_step=_number(precision.get("amount")),
-            least_amount=_number(limits.get("amount", {}).get("min")),
-            least_cost=_number(limits.get("cost", {}).get("min")),
+            amount_step=_times(_number(precision.get("amount")), self._unit(entry)),
+            least_amount=_times(_number((limits.get("amount") or {}).get("min")), self._unit(entry)),
+            least_cost=_number((limits.get("cost") or {}).get("min")),
         )
 
+    @staticmethod
+    def _unit(entry: Mapping[str, Any]) -> float:
+        """Return what one contract of a perpetual holds, base currency (quote where it is inverse); 1 of spot."""
+        return (_number(entry.get("contractSize")) or 1.0) if entry.get("swap") else 1.0
+
     def _first_seen(self, symbol: str) -> datetime | None:
-        """Return when the first daily candle of one page opened: the listing, or a day that came after it."""
-        limit = self._client.page_limit(self._name(symbol), "fetchOHLCV", PAGE_ROWS)
+        """Return when the first daily candle of the last years opened: the listing, or a day that came after it."""
         now = milliseconds(self._now)
-        since = now - now % DAY_MS - (limit - 1) * DAY_MS
-        rows = self._client.call("fetch_ohlcv", self._name(symbol), "1d", since, limit, subject=symbol)
-        return instant(int(rows[0][0])) if rows else None
+        pages = self.candles(symbol, "1d", now - now % DAY_MS - FIRST_DAYS * DAY_MS, now)
+        first = next((page for page in pages if len(page)), None)
+        return None if first is None else instant(int(first.timestamp[0]))
+
+    def _contract(self, symbol: str) -> float:
+        return self._unit(self._load()[symbol])
 
     # ------------------------------------------------------------------------------------------------------ tickers
 
@@ -213,9 +234,10 @@ class CcxtExchange:
 
     def _refuse_other_times(self, answers: Mapping[str, Mapping[str, Any]]) -> None:
         times = [at for at in (_number(answer.get("timestamp")) for answer in answers.values()) if at]
-        if not times and self._client.has("fetchTime"):
-            times = [self._client.call("fetch_time")]
-        if times and abs(instant(int(max(times))) - self._now) > MOST_LAG:
+        if not times:
+            has_clock = self._client.has("fetchTime")
+            times = [self._client.call("fetch_time") if has_clock else self._client.milliseconds()]
+        if abs(instant(int(max(times))) - self._now) > MOST_LAG:
             raise DataError(
                 f"exchange {self._client.name}",
                 f"its tickers are of {instant(int(max(times))):%Y-%m-%d %H:%M} UTC, the run is as of "
@@ -226,7 +248,12 @@ class CcxtExchange:
         """Return bid and ask of every pair by one request, where tickers come without them."""
         if any(answer.get("bid") for answer in answers.values()) or not self._client.has("fetchBidsAsks"):
             return {}
-        books: Mapping[str, Mapping[str, Any]] = self._client.call("fetch_bids_asks")
+        try:
+            books: Mapping[str, Mapping[str, Any]] = self._client.call("fetch_bids_asks")
+        except (DataError, UsageError) as error:
+            # Some offer it to accounts alone; the order book of each pair that is examined says it as well.
+            self._log.info("%s; spreads come from order books", error)
+            return {}
         return books
 
     def _ticker(self, symbol: str, answer: Mapping[str, Any], book: Mapping[str, Any]) -> Ticker:
@@ -262,16 +289,23 @@ def _symbol(entry: Mapping[str, Any]) -> str:
     return f"{entry['base']}-{entry['quote']}{other}"
 
 
-def _measure_book(book: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """Return the spread in basis points and the smaller side's worth within DEPTH_BPS of the middle."""
+def _measure_book(book: Mapping[str, Any], contract: float, inverse: bool) -> tuple[float | None, float | None]:
+    """Return the spread in basis points and the smaller side's worth within DEPTH_BPS of the middle, quote currency.
+
+    Amounts are in contracts of ``contract`` base currency each, of quote currency where the pair is inverse.
+    """
     bids, asks = book.get("bids") or [], book.get("asks") or []
     if not bids or not asks:
         return None, None
     middle = (bids[0][0] + asks[0][0]) / 2
     reach = middle * DEPTH_BPS / 1e4
     sides = [
-        sum(price * amount for price, amount, *_ in bids if price >= middle - reach),
-        sum(price * amount for price, amount, *_ in asks if price <= middle + reach),
+        sum(
+            contract * amount * (1.0 if inverse else price)
+            for price, amount, *_ in side
+            if abs(price - middle) <= reach
+        )
+        for side in (bids, asks)
     ]
     return _spread_bps(bids[0][0], asks[0][0]), float(min(sides))
 
@@ -294,6 +328,10 @@ def _number(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _times(value: float | None, unit: float) -> float | None:
+    return None if value is None else value * unit
 
 
 def _first(*values: float | None) -> float:

@@ -25,6 +25,12 @@ SPARE_ROWS = 10
 """What is asked for beyond the need: a row behind the end says that nothing before it is missing, and some exchanges
 begin a page with rows of the page before, which ccxt then leaves out."""
 
+SHORTEST_WINDOW = 90
+"""Bars that every exchange looks through for one page, whatever it was asked for."""
+
+MOST_SILENT_WINDOWS = 12
+"""Windows of silence after which nothing is expected before them."""
+
 MOST_TINY_PAGES = 20
 TINY_ROWS = 3
 
@@ -35,23 +41,47 @@ def walk(fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, 
     Raises DataError where rows are none, or the exchange hands out a history by crumbs.
     """
     length, tiny = timeframe_ms(timeframe), 0
-    cursor = since
+    cursor = known = since  # known: all that lies before it was seen
     while cursor < until:
         asked = min(limit, (until - cursor + length - 1) // length + SPARE_ROWS)
         rows = _rows(fetch(cursor, asked), symbol)
         page = rows.take((rows.timestamp >= cursor) & (rows.timestamp < until))
-        if len(page):
-            yield page
+        before = cursor
+        if len(page) == 0:
+            cursor += asked * length
+            if cursor >= until and asked > SHORTEST_WINDOW:
+                yield from _backwards(fetch, symbol, length, known, until)
+            continue
+        if known < cursor:
+            yield from _backwards(fetch, symbol, length, known, int(page.timestamp[0]))
+        yield page
         if (rows.timestamp >= until).any():
             return
-        before = cursor
-        cursor = int(page.timestamp.max()) + length if len(page) else cursor + asked * length
-        crumbs = 0 < len(page) < min(TINY_ROWS, asked - 1) and cursor - before < asked * length / 10
+        cursor = known = int(page.timestamp[-1]) + length
+        crumbs = len(page) < min(TINY_ROWS, asked - 1) and cursor - before < asked * length / 10
         tiny = tiny + 1 if crumbs else 0
         if tiny > MOST_TINY_PAGES:
             raise DataError(
                 symbol, f"the exchange answers with {len(page)} candles a page where {asked} were asked for"
             )
+
+
+def _backwards(fetch: FetchPage, symbol: str, length: int, since: int, until: int) -> list[Candles]:
+    """Return what lies right before ``until`` and was passed over, oldest first.
+
+    An empty page says nothing about how much time the exchange looked at: some look at less than they were asked for.
+    """
+    found: list[Candles] = []
+    silent = 0
+    while until > since and silent < MOST_SILENT_WINDOWS:
+        start = max(since, until - SHORTEST_WINDOW * length)
+        rows = _rows(fetch(start, (until - start) // length + SPARE_ROWS), symbol)
+        page = rows.take((rows.timestamp >= start) & (rows.timestamp < until))
+        silent = 0 if len(page) else silent + 1
+        if len(page):
+            found.insert(0, page)
+        until = int(page.timestamp[0]) if len(page) else start
+    return found
 
 
 def _rows(answer: Sequence[Sequence[Any]], symbol: str) -> Candles:

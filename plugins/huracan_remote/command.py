@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,16 @@ from huracan.cli.common import console, json_option, open_context, show_json
 from huracan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from huracan.context import Context
+    from huracan.store import RemoteCopy
     from huracan_remote.tree import Local
 
 __all__ = ["configure", "run"]
 
 MOST_SHOWN = 20
+MOST_GONE, FEW_GONE = 0.2, 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         json_option(one)
         if name in ("restore", "prune"):
             one.add_argument("--dry-run", action="store_true", help="say what would happen, and do nothing")
+        if name == "prune":
+            one.add_argument("--force", action="store_true", help="also where a whole folder or a large share is gone")
         if name == "restore":
             one.add_argument("--all", action="store_true", help="every model, export, report and log as well")
 
@@ -150,11 +155,14 @@ def _restore(context: Context, arguments: argparse.Namespace) -> int:
 def _prune(context: Context, arguments: argparse.Namespace) -> int:
     """Delete copies whose file is gone here: the one way in which anything is ever deleted there."""
     from huracan.remote.opening import open_remote
+    from huracan_remote.engine import alone
 
-    with open_remote(context) as remote:
+    with open_remote(context) as remote, alone(context):
         assert remote is not None  # run() has looked
         known = context.store.copies.known(remote.identity)
-        gone = [copy for path, copy in sorted(known.items()) if not (context.paths.workspace / path).exists()]
+        gone = [copy for path, copy in sorted(known.items()) if not os.path.lexists(context.paths.workspace / path)]
+        if not arguments.force:
+            _refuse_a_lost_disk(context, known, gone)
         if not arguments.dry_run:
             for copy in gone:
                 remote.delete(copy.remote_path)
@@ -167,6 +175,21 @@ def _prune(context: Context, arguments: argparse.Namespace) -> int:
             screen.print(f"  {copy.remote_path}", markup=False)
         screen.print(f"{len(gone):,} copies {'would be' if arguments.dry_run else 'were'} deleted")
     return int(ExitCode.DONE)
+
+
+def _refuse_a_lost_disk(context: Context, known: Mapping[str, RemoteCopy], gone: Sequence[RemoteCopy]) -> None:
+    """Raise UsageError where more is gone than anybody deletes by hand: a disk that is not mounted looks like it."""
+    from huracan_remote.layout import FOLDERS
+
+    for folder in FOLDERS:
+        had = any(path.startswith(f"{folder}/") for path in known)
+        place = context.paths.workspace / folder
+        if had and (place.is_symlink() or not place.is_dir() or not any(place.iterdir())):
+            raise UsageError(f"sync prune: {place} is empty or not there: mount its disk, or say --force")
+    if len(gone) > max(FEW_GONE, MOST_GONE * len(known)):
+        raise UsageError(
+            f"sync prune: {len(gone):,} of {len(known):,} files are gone here; if that is right, say --force"
+        )
 
 
 def _iso(seconds: float) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,27 +20,32 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from huracan.context import Context
-from huracan.errors import LockedError
+from huracan.errors import LockedError, TryAgainError
 from huracan.remote.base import RemoteFile, RemoteStore, Sent, Stored
 from huracan.store import RemoteCopy
 from huracan_remote.layout import Kind, importance, is_appended, remote_path
 from huracan_remote.tree import Local, look, scan
 
-__all__ = ["Sweep", "pending", "sweep", "sweep_paths"]
+__all__ = ["Sweep", "alone", "pending", "sweep", "sweep_paths"]
 
 BATCH_FILES = 100
 BATCH_BYTES = 32 * 1024 * 1024
 LOCK_WAIT = 7200.0
+RESERVE_BYTES = 64 * 1024 * 1024
+QUIET_SECONDS = 60.0
+"""A log that nobody wrote to for so long is whole, also without a last line break."""
 
 
 @dataclass
 class Sweep:
-    """What one sweep did: files and bytes copied, files left for later, lines about what could not be copied."""
+    """What one sweep did: files and bytes copied, files left for later, lines about what could not be copied, and the
+    paths whose bytes were compared with those of their copy."""
 
     files: int = 0
     size: int = 0
     later: int = 0
     problems: list[str] = field(default_factory=list)
+    compared: set[str] = field(default_factory=set)
 
 
 def pending(files: Iterable[Local], known: Mapping[str, RemoteCopy]) -> list[Local]:
@@ -60,35 +66,45 @@ def sweep(
     Files that changed less than ``settle`` seconds ago are left for later. Raises TryAgainError where the remote store
     is away: what was copied until then is written down.
     """
-    with _alone(context):
+    with alone(context):
         known = context.store.copies.known(remote.identity)
-        files = (each for each in scan(context.paths.workspace, kinds) if not only_new or each.path not in known)
-        return _copy_all(context, remote, pending(files, known), known, sent, settle)
+        troubles: list[str] = []
+        files = [
+            each for each in scan(context.paths.workspace, kinds, troubles) if not only_new or each.path not in known
+        ]
+        done = _copy_all(context, remote, pending(files, known), known, sent, settle)
+        done.problems += troubles
+        return done
 
 
 def sweep_paths(context: Context, remote: RemoteStore, paths: Iterable[str], sent: Sent, *, settle: float) -> Sweep:
     """Copy some files, where they changed."""
-    with _alone(context):
+    with alone(context):
         known = context.store.copies.known(remote.identity)
         files = [found for path in paths if (found := look(context.paths.workspace, path)) is not None]
         return _copy_all(context, remote, pending(files, known), known, sent, settle)
 
 
 @contextmanager
-def _alone(context: Context) -> Iterator[None]:
+def alone(context: Context) -> Iterator[None]:
     """Keep service, job and command from copying the same files at the same time."""
-    context.paths.state.mkdir(parents=True, exist_ok=True)
     lock = FileLock(context.paths.state / "sync.lock")
     end = time.monotonic() + LOCK_WAIT
     while True:
         try:
-            with lock.acquire(timeout=5.0):
-                yield
-            return
+            context.paths.state.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=5.0)
+            break
+        except OSError as error:
+            raise TryAgainError(f"sync: {context.paths.state} cannot be written: {error.strerror}") from None
         except Timeout:
             if time.monotonic() > end:
                 raise LockedError("sync: another process copies files for two hours already") from None
             context.progress.step("sync waits for another process that copies files")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _copy_all(
@@ -100,8 +116,13 @@ def _copy_all(
     settle: float,
 ) -> Sweep:
     result = Sweep()
-    still = (time.time() - settle) * 1e9
-    ready = [each for each in files if settle <= 0 or each.modified_ns <= still or is_appended(each.path)]
+    now = time.time()
+    # What comes from the future was written while the clock was wrong, and is as quiet as anything.
+    ready = [
+        each
+        for each in files
+        if settle <= 0 or not now - settle < each.modified_ns / 1e9 <= now or is_appended(each.path)
+    ]
     result.later = len(files) - len(ready)
     with _Spool(context.paths.state / "spool") as spool:
         for number, batch in enumerate(_batches(ready)):
@@ -136,14 +157,19 @@ def _copy_batch(
     held: dict[str, tuple[Local, Path]] = {}
     same: list[RemoteCopy] = []
     for each in batch:
-        source = spool.take(context.paths.workspace, each)
+        try:
+            source = spool.take(context.paths.workspace, each)
+        except _NoRoomError as error:
+            result.problems.append(f"{each.path}: {error}")
+            source = None
         if source is None:
             result.later += 1
             continue
-        target = remote_path(each.path, each.modified_ns)
+        target = remote_path(each.path, each.modified_ns, time.time())
         copy = known.get(each.path)
         if copy is not None and copy.remote_path == target and _is_same(remote, source, copy):
             same.append(_copy(each, target, copy.content_hash, copy.revision))
+            result.compared.add(each.path)
         else:
             held[target] = each, source
     copies: list[RemoteCopy] = []
@@ -172,6 +198,7 @@ def _take_note(
         result.problems.append(f"{each.path}: the remote store holds other bytes than were sent; it is sent again")
     else:
         copies.append(_copy(each, answer.path, answer.file.content_hash, answer.file.revision))
+        result.compared.add(each.path)
         result.files, result.size = result.files + 1, result.size + each.size
 
 
@@ -194,6 +221,10 @@ def _is_there(remote: RemoteStore, source: Path, stored: RemoteFile) -> bool:
     return remote.verify(source, stored.path) if expected is None else expected == stored.content_hash
 
 
+class _NoRoomError(Exception):
+    """The disk has no room for a second copy of a file."""
+
+
 class _Spool:
     """Steady copies of files, in a folder that is emptied at both ends."""
 
@@ -203,7 +234,10 @@ class _Spool:
 
     def __enter__(self) -> _Spool:
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TryAgainError(f"sync: {self._folder} cannot be made: {error.strerror}") from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -214,22 +248,39 @@ class _Spool:
             path.unlink(missing_ok=True)
 
     def take(self, workspace: Path, local: Local) -> Path | None:
-        """Return a copy of a file as it was seen, None where it changed meanwhile or is gone."""
-        source = workspace / local.path
+        """Return a copy of a file as it was seen, None where it changed meanwhile or is gone.
+
+        Raises _NoRoomError where the disk would be too full: the file itself is never sent, somebody may write it.
+        """
+        if shutil.disk_usage(self._folder).free < local.size + RESERVE_BYTES:
+            raise _NoRoomError(f"is not copied: less than {RESERVE_BYTES / 1e6:.0f} MB would be left on the disk")
         self._count += 1
         target = self._folder / f"{self._count}"
         try:
-            shutil.copyfile(source, target, follow_symlinks=False)
-            if is_appended(local.path):
-                _end_at_a_line(target)
-                return target
-            about = source.lstat()
+            about = _copy_regular(workspace / local.path, target)
         except OSError as error:
-            # Without room for a second copy the file itself is sent; that it did not change is checked afterwards.
-            return source if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+            target.unlink(missing_ok=True)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _NoRoomError(f"is not copied: {error.strerror}") from None
+            return None
+        if is_appended(local.path):
+            if time.time() - about.st_mtime < QUIET_SECONDS:
+                _end_at_a_line(target)
+            return target
         if (about.st_size, about.st_mtime_ns) != (local.size, local.modified_ns):
             return None
         return target
+
+
+def _copy_regular(source: Path, target: Path) -> os.stat_result:
+    """Copy a regular file, and say what it is like afterwards. Raises OSError for anything else, as a link is."""
+    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(handle, "rb") as content, target.open("wb") as copy:  # noqa: PTH123 - of an open handle
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file")
+        shutil.copyfileobj(content, copy, 1024 * 1024)
+    # By name: a file that was replaced meanwhile is another one.
+    return source.lstat()
 
 
 def _end_at_a_line(path: Path) -> None:

@@ -59,14 +59,19 @@ def importance(path: str) -> int:
 
 def is_appended(path: str) -> bool:
     """Say whether a file grows line by line while it is copied: its last, half-written line is left for next time."""
-    return path.startswith("logs/")
+    return path.startswith("logs/") and path.endswith((".jsonl", ".log"))
 
 
-def remote_path(path: str, modified_ns: int) -> str:
-    """Return where a file of the workspace lies in the remote store."""
+def remote_path(path: str, modified_ns: int, now: float) -> str:
+    """Return where a file of the workspace lies in the remote store. ``now`` is in seconds since 1970.
+
+    A file from the future was written while the clock was wrong: it belongs to today, or it would count as the newest
+    copy for years.
+    """
     if path.startswith(_SHARED):
         return path
-    return f"{_day_of(path) or datetime.fromtimestamp(modified_ns / 1e9, UTC).date():%Y-%m-%d}/{path}"
+    changed = datetime.fromtimestamp(min(max(modified_ns / 1e9, 0.0), now), UTC).date()
+    return f"{_day_of(path) or changed:%Y-%m-%d}/{path}"
 
 
 def local_path(remote: str) -> tuple[str, str]:

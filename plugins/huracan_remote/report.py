@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from huracan.errors import HuracanError
 from huracan.paths import write_json
 from huracan_remote.engine import Sweep
 
@@ -61,7 +63,8 @@ class Report:
             self._values |= {"state": state, "error": error, "since": _now()}
         if changed or time.monotonic() - self._written > LEAST_BETWEEN:
             self._written = time.monotonic()
-            write_json(self._path, {"schema": 1, "remote": self.remote, **self._values})
+            with contextlib.suppress(HuracanError, OSError):  # a full disk must not end the service
+                write_json(self._path, {"schema": 1, "remote": self.remote, **self._values})
 
 
 def read_report(path: Path) -> dict[str, Any] | None:

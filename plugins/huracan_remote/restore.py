@@ -41,11 +41,20 @@ class Restored:
 def newest(remote: RemoteStore) -> dict[str, RemoteFile]:
     """Return the copy of the latest day of each path of the workspace."""
     found: dict[str, tuple[str, RemoteFile]] = {}
+    tomorrow = f"{datetime.fromtimestamp(time.time() + 86_400, UTC):%Y-%m-%d}"
     for file in remote.list():
         path, day = local_path(file.path)
-        if path and (path not in found or found[path][0] < day):
+        # A day that has not come was made up by a clock that was wrong.
+        if path and _is_plain(path) and day <= tomorrow and (path not in found or found[path][0] < day):
             found[path] = day, file
     return {path: file for path, (_, file) in found.items()}
+
+
+def _is_plain(path: str) -> bool:
+    """Say whether a remote name may become a path here: it comes from outside."""
+    return all(
+        part not in ("", ".", "..") and not part.startswith(".") and "\0" not in part for part in path.split("/")
+    )
 
 
 def restore(context: Context, remote: RemoteStore, *, everything: bool = False, dry_run: bool = False) -> Restored:
@@ -94,8 +103,12 @@ def _fetch_all(
             if not dry_run:
                 try:
                     copies.append(_fetch(remote, there[path], path, target))
-                except DataError as error:
-                    result.problems.append(str(error))
+                except (DataError, FileNotFoundError) as error:
+                    result.problems.append(f"{path}: {error}")
+                    continue
+                except OSError as error:
+                    # A folder where a file was on another day, a name that this disk does not take.
+                    result.problems.append(f"{path}: {error.strerror}")
                     continue
             result.files, result.size = result.files + 1, result.size + there[path].size
             context.progress.step(f"restore {number}/{len(ordered)} {path}", done=number, total=len(ordered))

@@ -55,9 +55,11 @@ def _changes(context: Context) -> Iterator[set[str]]:
     workspace = context.paths.workspace.resolve()
     if context.settings.section(SyncSettings).watch:
         try:
+            # Filtered here and not by the library, which says nothing while all that changes is of no interest: the
+            # store is written in the same folder all the time.
             for changes in watch(
-                workspace, watch_filter=lambda _, path: _copied(workspace, path) is not None, debounce=500,
-                rust_timeout=WAKE_MS, yield_on_timeout=True, raise_interrupt=True,
+                workspace, watch_filter=None, debounce=WAKE_MS, rust_timeout=WAKE_MS, yield_on_timeout=True,
+                raise_interrupt=True,
             ):  # fmt: skip
                 yield {path for _, changed in changes if (path := _copied(workspace, changed)) is not None}
         except KeyboardInterrupt:
@@ -73,7 +75,7 @@ def _changes(context: Context) -> Iterator[set[str]]:
 def _copied(workspace: Path, path: str) -> str | None:
     relative = path.removeprefix(f"{workspace}/")
     hidden = any(part.startswith(".") for part in relative.split("/"))
-    return None if hidden or kind_of(relative) is None else relative
+    return None if hidden or kind_of(f"{relative}/") is None else relative
 
 
 class _Sync:
@@ -86,7 +88,8 @@ class _Sync:
         self._report = Report(context.paths.state / "sync.json")
         self._hot: dict[str, float] = {}
         self._copied_at: dict[str, float] = {}
-        self._due = dict.fromkeys([*Kind, None], 0.0)
+        self._due: dict[Kind | None, float] = dict.fromkeys([*Kind, None], 0.0)
+        self._again: dict[Kind | None, float] = {}
         self._failures, self._pause_until = 0, 0.0
         self._away_since: float | None = None
         self._told = False
@@ -94,10 +97,18 @@ class _Sync:
     def round(self, changed: set[str]) -> None:
         """Do what is due now."""
         now = time.monotonic()
-        self._hot |= dict.fromkeys((path for path in changed if not is_appended(path)), now)
+        folders = {path for path in changed if (self._context.paths.workspace / path).is_dir()}
+        self._hot |= dict.fromkeys((path for path in changed - folders if not is_appended(path)), now)
+        for folder in folders:
+            # What is written into a folder in its first moments may be missed: it is looked at soon, and once more.
+            kind = kind_of(f"{folder}/")
+            self._due[kind] = min(self._due[kind], now + self._settings.settle_seconds + 0.5)
+            self._again[kind] = now + self._settings.settle_seconds + 5.0
         self._context.progress.step(self._report.in_words())
         if now < self._pause_until:
             return
+        for kind in [kind for kind, at in self._again.items() if at <= now]:
+            self._due[kind] = min(self._due[kind], self._again.pop(kind))
         due = [kind for kind, at in self._due.items() if at <= now]
         hot = [path for path in self._hot if now - self._copied_at.get(path, -LEAST_BETWEEN) >= LEAST_BETWEEN]
         if not due and not hot:

@@ -22,12 +22,15 @@ class Local:
     modified_ns: int
 
 
-def scan(workspace: Path, kinds: Iterable[Kind] = tuple(Kind)) -> Iterator[Local]:
-    """Yield the files of some kinds; temporary files and symbolic links, which may lead anywhere, are left out."""
-    wanted = set(kinds)
+def scan(workspace: Path, kinds: Iterable[Kind] = tuple(Kind), troubles: list[str] | None = None) -> Iterator[Local]:
+    """Yield the files of some kinds; temporary files and symbolic links, which may lead anywhere, are left out.
+
+    What cannot be looked at is added to ``troubles``, a line each.
+    """
+    wanted, lines = set(kinds), [] if troubles is None else troubles
     for folder, kind in FOLDERS.items():
         if kind in wanted:
-            yield from _walk(os.path.join(workspace, folder), folder)  # noqa: PTH118 - pathlib is ten times slower here
+            yield from _walk(os.path.join(workspace, folder), folder, lines)  # noqa: PTH118 - pathlib is slow here
 
 
 def look(workspace: Path, path: str) -> Local | None:
@@ -41,19 +44,27 @@ def look(workspace: Path, path: str) -> Local | None:
     return Local(path, about.st_size, about.st_mtime_ns) if stat.S_ISREG(about.st_mode) else None
 
 
-def _walk(folder: str, path: str) -> Iterator[Local]:
+def _walk(folder: str, path: str, troubles: list[str]) -> Iterator[Local]:
     try:
         entries = list(os.scandir(folder))
-    except OSError:
+    except FileNotFoundError:
         return  # not there yet, or gone by now
+    except OSError as error:
+        troubles.append(f"{path}: cannot be looked into: {error.strerror}")
+        return
     for entry in entries:
         if entry.name.startswith("."):
             continue
         try:
+            entry.name.encode()
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{path}/{entry.name}")
+                yield from _walk(entry.path, f"{path}/{entry.name}", troubles)
             elif entry.is_file(follow_symlinks=False):
                 about = entry.stat(follow_symlinks=False)
                 yield Local(f"{path}/{entry.name}", about.st_size, about.st_mtime_ns)
-        except OSError:
+        except FileNotFoundError:
             continue
+        except UnicodeEncodeError:
+            troubles.append(f"{path}/{entry.name!a}: has a name that is no text, and is not copied")
+        except OSError as error:
+            troubles.append(f"{path}/{entry.name}: cannot be looked at: {error.strerror}")

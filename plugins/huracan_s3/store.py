@@ -2,7 +2,8 @@
 
 Keys become visible when their upload is complete, so an interrupted one leaves the old content. The content hash is
 the ETag: the MD5 of the bytes, or for an upload in parts the MD5 of the parts' MD5s, by parts of :data:`PART_BYTES`.
-Where a service's ETags are something else (encryption with keys of its own), ``verify`` reads the bytes back.
+An ETag that fits proves the bytes; one that does not may be something else (encryption with keys of the service's own,
+parts of another size), so the bytes are read back then. Each object carries their SHA-256 as well.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ __all__ = ["S3Store"]
 
 PART_BYTES = 8 * 1024 * 1024
 AT_ONCE = 8
+SUM = "huracan-sha256"
+"""The name under which an object carries the SHA-256 of its bytes."""
 
 _MD5 = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
 _REFUSED = {
@@ -31,6 +34,7 @@ _REFUSED = {
     "InvalidAccessKeyId": "the access key is not known there: see remote.access_key",
     "SignatureDoesNotMatch": "the secret key does not fit the access key: see remote.secret_key",
     "NoSuchBucket": "there is no such bucket: make it, or see remote.bucket",
+    "RequestTimeTooSkewed": "this machine's clock is wrong: let it be set by NTP",
     "ExpiredToken": "the token has expired: renew the credentials",
     "InvalidToken": "the token is not valid: renew the credentials",
     "AllAccessDisabled": "the account is switched off",
@@ -63,23 +67,30 @@ class S3Store:
         """Store a file, in parts where it is larger than one; parts of an upload that was given up are deleted."""
         key = self._key(path)
         with self._reporting(path):
-            size = source.stat().st_size
-            if size <= PART_BYTES:
+            words = {"Metadata": {SUM: sha256_of(source)}}
+            if source.stat().st_size <= PART_BYTES:
                 content = source.read_bytes()
                 sent(len(content))
-                self._client.put_object(Bucket=self._settings.bucket, Key=key, Body=content)
+                self._client.put_object(Bucket=self._settings.bucket, Key=key, Body=content, **words)
             else:
-                self._put_parts(source, key, sent)
+                self._put_parts(source, key, sent, words)
             return self._head(path)
 
     def put_many(self, files: Sequence[tuple[Path, str]], sent: Sent = nobody) -> Iterator[Stored]:
         """Store files, several at the same time. What concerns all of them ends it."""
         for number in range(0, len(files), AT_ONCE * 4):
             part = files[number : number + AT_ONCE * 4]
-            yield from self._pool.map(lambda each: self._put_one(each[0], each[1], sent), part)
+            begun = [self._pool.submit(self._put_one, source, path, sent) for source, path in part]
+            wait(begun)
+            # What was stored is told of before what was not ends all this.
+            failed = [each.exception() for each in begun]
+            yield from (each.result() for each, error in zip(begun, failed, strict=True) if error is None)
+            for error in failed:
+                if error is not None:
+                    raise error
 
     def get(self, path: str, target: Path) -> None:
-        """Fetch a file, atomically, and compare it with its ETag. Raises FileNotFoundError where there is none."""
+        """Fetch a file, atomically, and compare it with its sum. Raises FileNotFoundError where there is none."""
         key = self._key(path)
 
         def fill(temporary: Path) -> None:
@@ -87,8 +98,8 @@ class S3Store:
                 answer = self._client.get_object(Bucket=self._settings.bucket, Key=key)
                 for block in answer["Body"].iter_chunks(PART_BYTES):
                     file.write(block)
-            etag = answer["ETag"].strip('"')
-            if self._is_md5(etag) and _etag(temporary, etag) != etag:
+            expected = answer.get("Metadata", {}).get(SUM)
+            if temporary.stat().st_size != answer["ContentLength"] or expected not in (None, sha256_of(temporary)):
                 raise TryAgainError(f"{self.identity}: {path} came back damaged")
 
         with self._reporting(path):
@@ -121,22 +132,16 @@ class S3Store:
             self._client.delete_object(Bucket=self._settings.bucket, Key=key)
 
     def content_hash(self, source: Path, stored: RemoteFile) -> str | None:
-        """Return the ETag that the bytes of ``source`` have, None where the service's ETags are something else."""
-        if stored.content_hash is None or not self._is_md5(stored.content_hash):
-            return None
-        return _etag(source, stored.content_hash)
+        """Return the ETag where the bytes of ``source`` have it; else None: it may be no MD5 at all."""
+        etag = stored.content_hash or ""
+        return etag if _MD5.fullmatch(etag) and _etag(source, etag) == etag else None
 
     def verify(self, source: Path, path: str) -> bool:
-        """Compare ETags; where they say nothing, read the bytes back."""
+        """Compare ETags; where they do not agree, read the bytes back."""
         stored = self.stat(path)
         if stored is None or stored.size != source.stat().st_size:
             return False
-        expected = self.content_hash(source, stored)
-        if expected is not None and expected == stored.content_hash:
-            return True
-        if expected is not None and "-" not in expected:
-            return False
-        return self._read_back(path) == sha256_of(source)
+        return self.content_hash(source, stored) is not None or self._read_back(path) == sha256_of(source)
 
     def close(self) -> None:
         """Close the connections."""
@@ -153,9 +158,9 @@ class S3Store:
         except DataError as error:
             return Stored(path, error=error)
 
-    def _put_parts(self, source: Path, key: str, sent: Sent) -> None:
+    def _put_parts(self, source: Path, key: str, sent: Sent, words: dict[str, Any]) -> None:
         where = {"Bucket": self._settings.bucket, "Key": key}
-        upload = {**where, "UploadId": self._client.create_multipart_upload(**where)["UploadId"]}
+        upload = {**where, "UploadId": self._client.create_multipart_upload(**where, **words)["UploadId"]}
         try:
             parts = []
             with source.open("rb") as file:
@@ -187,10 +192,6 @@ class S3Store:
 
     def _key(self, path: str) -> str:
         return f"{self._prefix}{checked_path(path)}"
-
-    @staticmethod
-    def _is_md5(etag: str) -> bool:
-        return _MD5.fullmatch(etag) is not None
 
     @contextlib.contextmanager
     def _reporting(self, path: str) -> Iterator[None]:

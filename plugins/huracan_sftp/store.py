@@ -7,7 +7,6 @@ on the other side by ``sha256sum``; where the account may not run commands (``in
 from __future__ import annotations
 
 import hashlib
-import os
 import posixpath
 import secrets
 import shlex
@@ -18,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from huracan.errors import TryAgainError, UsageError
+from huracan.errors import DataError, TryAgainError, UsageError
 from huracan.paths import sha256_of, write_atomically
 from huracan.remote.base import BLOCK_BYTES, RemoteFile, Sent, Stored, blocks, checked_path, nobody, put_each
 from huracan_sftp.settings import SftpSettings
 
 if TYPE_CHECKING:
-    from paramiko import MissingHostKeyPolicy, PKey, SFTPAttributes, SFTPClient, SSHClient
+    from paramiko import MissingHostKeyPolicy, PKey, SFTPAttributes, SFTPClient, SFTPFile, SSHClient
 
 __all__ = ["SftpStore"]
 
@@ -60,7 +59,7 @@ class SftpStore:
             self._make(sftp, posixpath.dirname(path))
             temporary = posixpath.join(posixpath.dirname(target), f"{TEMPORARY}{secrets.token_hex(8)}")
             try:
-                with sftp.open(temporary, "wb") as copy:
+                with self._new_file(sftp, path, temporary) as copy:
                     copy.set_pipelined(True)
                     for block in blocks(content, sent):
                         copy.write(block)
@@ -137,6 +136,15 @@ class SftpStore:
             sftp.stat(target)  # it stands already, or this says what is wrong
         self._made.add(path)
 
+    def _new_file(self, sftp: SFTPClient, path: str, temporary: str) -> SFTPFile:
+        try:
+            return sftp.open(temporary, "wb")
+        except FileNotFoundError:
+            # A folder that stood a moment ago was deleted there.
+            self._made.clear()
+            self._make(sftp, posixpath.dirname(path))
+            return sftp.open(temporary, "wb")
+
     @staticmethod
     def _forget(sftp: SFTPClient, path: str) -> None:
         try:
@@ -191,6 +199,8 @@ class SftpStore:
             raise TryAgainError(f"{self.identity}: is away ({error or type(error).__name__})") from None
         except FileNotFoundError:
             raise FileNotFoundError(path) from None
+        except UnicodeError:
+            raise DataError(repr(path), "has a name that is no text") from None
         except PermissionError:
             raise UsageError(f"{self.identity}: {path} may not be read or written there by this user") from None
         except OSError as error:
@@ -265,7 +275,7 @@ class SftpStore:
             ssh.close()
             if isinstance(error, FileNotFoundError):
                 raise UsageError(f"remote.key_file: {settings.key_file} is not there") from None
-            raise TryAgainError(f"{self.identity}: is away ({os.strerror(error.errno or 0)})") from None
+            raise TryAgainError(f"{self.identity}: is away ({error.strerror or error})") from None
         except BaseException:
             ssh.close()
             raise

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from huracan.context import Context
 from huracan.errors import DataError
+from huracan.market.workers import askers
 from huracan.store import UniverseDecision
-from huracan.types import Candidate, ConcurrentSource, Examiner, Exchange, UniverseRule
+from huracan.types import Candidate, Examiner, Exchange, UniverseRule
 from huracan_universe.facts import facts_of
 from huracan_universe.select import vetoes
 from huracan_universe.settings import UniverseSettings
@@ -36,39 +37,50 @@ def examine(
         return list(candidates), [], []
     first = [replace(each, examined=False) for each in candidates]
     open_ones = [each for each in first if not vetoes(context, each, rules, settings, {})]
-    open_ones.sort(key=lambda each: (each.market.symbol not in settings.include, -each.ticker.quote_volume))
-    asked, passed_over = open_ones[: settings.examine], open_ones[settings.examine :]
-    found, problems = _ask(context, exchange, asked)
-    untouched = {each.market.symbol for each in asked} | {each.market.symbol for each in passed_over}
-    judged = [each for each in candidates if each.market.symbol not in untouched]
+    always = [each for each in open_ones if each.market.symbol in settings.include]
+    others = [each for each in open_ones if each.market.symbol not in settings.include]
+    others.sort(key=lambda each: (-each.ticker.quote_volume, each.market.symbol))
+    asked, passed_over = [*always, *others[: settings.examine]], others[settings.examine :]
+    found, problems = _ask(context, exchange, asked, settings)
+    taken = {each.market.symbol for each in open_ones}
     kept = [each for each in found if isinstance(each, Candidate)]
     decisions = [each for each in found if isinstance(each, UniverseDecision)]
     reason = f"{settings.examine} other pairs turned over more and were asked about (universe.examine)"
     decisions += [_decision(each, NOT_EXAMINED, reason) for each in passed_over]
+    # Those that were dropped already are not told that nobody asked about them as well.
+    judged = [each for each in first if each.market.symbol not in taken]
     return [*judged, *kept], sorted(decisions, key=lambda each: each.symbol), problems
 
 
 def _ask(
-    context: Context, exchange: Examiner, asked: Sequence[Candidate]
+    context: Context, exchange: Examiner, asked: Sequence[Candidate], settings: UniverseSettings
 ) -> tuple[list[Candidate | UniverseDecision], list[str]]:
-    at_once = exchange.requests_at_once if isinstance(exchange, ConcurrentSource) else 1
     found: list[Candidate | UniverseDecision] = []
     problems = []
-    with ThreadPoolExecutor(at_once) as pool:
-        for number, answer in enumerate(pool.map(lambda each: _one(exchange, each), asked), 1):
-            found.append(answer)
-            if isinstance(answer, UniverseDecision):
-                problems.append(f"{answer.symbol}: {answer.reasons[0][1]}")
-            symbol = asked[number - 1].market.symbol
-            context.progress.step(f"universe looks at {number}/{len(asked)} {symbol}", done=number, total=len(asked))
+    with askers(exchange) as each_of:
+        for number, (candidate, answer) in enumerate(
+            zip(asked, each_of(partial(_one, exchange), asked), strict=True), 1
+        ):
+            symbol = candidate.market.symbol
+            if isinstance(answer, Candidate):
+                found.append(answer)
+            else:
+                problems.append(f"{symbol}: could not be examined: {answer}")
+                kept = symbol in settings.include  # an owner's word counts more than an order book
+                found.append(
+                    candidate if kept else _decision(candidate, NOT_EXAMINED, f"could not be examined: {answer}")
+                )
+            line = f"universe looks at {number}/{len(asked)} {symbol}"
+            context.progress.step(line, done=number, total=len(asked))
     return found, problems
 
 
-def _one(exchange: Examiner, candidate: Candidate) -> Candidate | UniverseDecision:
+def _one(exchange: Examiner, candidate: Candidate) -> Candidate | str:
+    """Return the pair with what was found out, or why that was nothing."""
     try:
         market, ticker = exchange.examine(candidate.market, candidate.ticker)
     except DataError as error:
-        return _decision(candidate, NOT_EXAMINED, f"could not be examined: {error.what}")
+        return error.what
     return replace(candidate, market=market, ticker=ticker, examined=True)
 
 

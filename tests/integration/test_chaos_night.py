@@ -121,7 +121,7 @@ def assert_all_is_well(world: World, days: int, pairs: int) -> None:
         for each in scan(workspace)
         # What was written by the run's own end, after its last job, is the service's to copy.
         if not each.path.startswith(("logs/", "monitoring/")) and not each.path.endswith("status.json")
-        if (copy := stored.get(remote_path(each.path, each.modified_ns))) is None
+        if (copy := stored.get(remote_path(each.path, each.modified_ns, time.time()))) is None
         or copy.content != (workspace / each.path).read_bytes()
     ]
     assert lacking == []

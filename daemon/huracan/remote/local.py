@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +13,13 @@ from huracan.paths import sha256_of, write_atomically
 from huracan.remote.base import RemoteFile, Sent, Stored, blocks, checked_path, nobody, put_each
 
 __all__ = ["LocalFolderStore"]
+
+
+_OF_ONE_FILE = {
+    errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EFBIG,
+    errno.EILSEQ, errno.ENOTEMPTY,
+}  # fmt: skip
+"""What is wrong with one name or file, whatever the others are like."""
 
 
 class LocalFolderStore:
@@ -100,6 +108,8 @@ class LocalFolderStore:
         try:
             yield
         except OSError as error:
+            if error.errno in _OF_ONE_FILE:
+                raise DataError(f"remote folder {self._root}", f"{what}: {error.strerror}") from None
             raise TryAgainError(f"remote folder {self._root}: {what}: {error.strerror}") from None
 
     def _require_root(self) -> None:

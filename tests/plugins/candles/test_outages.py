@@ -132,7 +132,21 @@ def test_an_hour_is_an_outage_where_four_of_five_living_pairs_lack_it(presence: 
     for row in presence:
         hours = [0, *(hour for hour in range(1, 29) if row[hour]), 29]
         columns = {name: np.ones(len(hours)) for name in ("open", "high", "low", "close", "volume")}
-        histories.append(Candles.from_columns({"timestamp": np.array(hours) * HOUR, **columns}))
+        candles = Candles.from_columns({"timestamp": np.array(hours) * HOUR, **columns})
+        histories.append((candles, ((0, 30 * HOUR),)))
     found = {hour for since, until in find_outages(histories, "1h") for hour in range(since // HOUR, until // HOUR)}
     lacking_hours = {hour for hour in range(1, 29) if sum(not row[hour] for row in presence) >= 0.8 * len(presence)}
     assert found == lacking_hours
+
+
+def test_a_hole_that_nobody_asked_about_is_no_outage(begin_run: Callable[..., Context], puppet: Any) -> None:
+    """A longer window, and an exchange that goes away after a page of each pair: what lies between is ours to fetch."""
+    run(begin_run(days=30))
+    longer = begin_run(days=150)
+    puppet.dies_after = 1
+    run(longer)
+    assert report(longer)["outages"] == []
+    assert not (longer.paths.candles / "outages.json").exists()
+    puppet.dies_after = None
+    run(longer)
+    assert report(longer)["symbols"]["ADA-USDT"]["gaps"] == []

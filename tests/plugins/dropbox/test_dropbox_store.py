@@ -201,3 +201,30 @@ def test_the_hash_is_dropboxs(open_store: OpenStore, tmp_path: Path) -> None:
     store = open_store()
     stored = store.put(source, "x")
     assert stored.content_hash == content_hash(content) == store.content_hash(source, stored)
+
+
+def test_a_session_that_was_sent_whole_and_is_gone_by_its_commit_is_sent_again(
+    open_store: OpenStore, dropbox: DropboxServer, tmp_path: Path
+) -> None:
+    source = file(tmp_path, b"x" * 9 * MB)
+    dropbox.quota = 1
+    with pytest.raises(TryAgainError, match="the account is full"):
+        open_store().put(source, "models/big")
+    dropbox.quota, dropbox.uploads = 10**12, {}
+    open_store().put(source, "models/big")
+    assert len(dropbox.files["/huracan/models/big"].content) == 9 * MB
+
+
+def test_what_was_committed_is_told_of_before_a_full_account_ends_it(
+    open_store: OpenStore, dropbox: DropboxServer, tmp_path: Path
+) -> None:
+    dropbox.quota = 1000
+    files = [(file(tmp_path, b"x" * size, f"{size}"), f"part/{size}") for size in (100, 200, 5000)]
+    told: list[str] = []
+    with pytest.raises(TryAgainError, match="the account is full"):
+        told.extend(each.path for each in open_store().put_many(files))
+    assert told == ["part/100", "part/200"]
+
+
+def test_another_account_is_another_place(open_store: OpenStore) -> None:
+    assert open_store(account="dbid:1").identity != open_store(account="dbid:2").identity

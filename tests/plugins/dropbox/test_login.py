@@ -32,7 +32,7 @@ def test_it_leads_to_a_file_that_holds_the_token_and_shows_it_to_nobody(
     file = tmp_path / "conf.d" / "dropbox.yaml"
     assert typed(monkeypatch, "app-key\ngood-code\n", "--file", str(file), "--ca-file", str(certificates.ca_file)) == 0
     assert yaml.safe_load(file.read_text())["remote"] == {
-        "name": "dropbox", "app_key": "app-key", "refresh_token": "refresh-token-1",
+        "name": "dropbox", "app_key": "app-key", "account": "dbid:1", "refresh_token": "refresh-token-1",
     }  # fmt: skip
     assert file.stat().st_mode & 0o777 == 0o600
     shown = capsys.readouterr().out

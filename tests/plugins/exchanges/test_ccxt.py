@@ -182,7 +182,7 @@ def test_retry_after_is_kept_to_the_second_and_said(open_exchange: Open, steps: 
         started = time.monotonic()
         assert len(history(exchange, "BTC-USDT", 1)) == 24
         assert time.monotonic() - started > 1.9
-        assert any("answered 429 and asks for a pause of 2 s; waiting 2 s" in text for text in steps.texts)
+        assert any("answered 429 and asks for a pause of 2 s; waiting 2.0 s" in text for text in steps.texts)
 
 
 def test_a_long_ban_is_not_waited_for_and_nobody_knocks_again(open_exchange: Open) -> None:
@@ -306,7 +306,7 @@ def test_a_refused_key_is_said_without_the_key(open_exchange: Open) -> None:
         keys = {"api_key": "k" * 20, "api_secret": "s" * 20}
         urls = {"public": f"{server.url}/api/v3", "sapi": f"{server.url}/sapi/v1"}
         exchange = open_exchange(server, **keys, options={"urls": {"api": urls}})
-        with pytest.raises(UsageError, match="refuses the key") as caught:
+        with pytest.raises(UsageError, match="binance refuses us") as caught:
             exchange.markets()
     assert "kkkk" not in str(caught.value)
     assert "signature" not in str(caught.value)
@@ -374,3 +374,73 @@ def test_an_answer_of_another_form_is_one_line(open_exchange: Open) -> None:
         server.faults.append(once(Fault(reply=Reply(200, b"5")), "klines"))
         with pytest.raises(DataError, match="BTC-USDT: ccxt cannot read what binance answers"):
             history(exchange, "BTC-USDT", 1)
+
+
+def test_a_ban_reaches_requests_that_queue_already(open_exchange: Open) -> None:
+    """Eight threads wait for the rate limiter when the first answer is a ban: nobody knocks after it."""
+    with binance() as server:
+        exchange = open_exchange(server, options={"rateLimit": 2000})
+        exchange.markets()
+        banned = Reply(418, b'{"code":-1003,"msg":"IP banned"}', {"Retry-After": "7200"})
+        server.faults.append(lambda request: Fault(reply=banned) if "klines" in request.path else None)
+        failed = []
+
+        def ask() -> None:
+            try:
+                history(exchange, "BTC-USDT", 1)
+            except TryAgainError as error:
+                failed.append(str(error))
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert len(failed) == 8
+        assert len(server.asked("klines")) == 1
+
+
+def test_an_exchange_that_asks_for_no_second_is_not_stormed(open_exchange: Open, steps: Steps) -> None:
+    with binance() as server:
+        exchange = open_exchange(server, patience_seconds=4.0)
+        exchange.markets()
+        server.faults.append(lambda _: Fault(reply=Reply(429, b"{}", {"Retry-After": "0"})))
+        with pytest.raises(TryAgainError):
+            history(exchange, "BTC-USDT", 1)
+        assert len(server.asked("klines")) < 8
+        assert len(steps.texts) >= 2, "each wait is a sign of life"
+
+
+def test_a_country_that_is_not_served_is_no_outage(open_exchange: Open) -> None:
+    with binance() as server:
+        server.faults.append(lambda _: Fault(reply=Reply(451, b"{}")))
+        with pytest.raises(UsageError, match=r"does not serve this country \(451\)"):
+            open_exchange(server, patience_seconds=600.0).markets()
+
+
+def test_best_prices_that_are_for_accounts_alone_are_done_without(open_exchange: Open) -> None:
+    with binance() as server:
+        refused = Reply(401, b'{"code":-2014,"msg":"API-key format invalid."}')
+        server.faults.append(lambda request: Fault(reply=refused) if "bookTicker" in request.path else None)
+        for row in [server._ticker("BTCUSDT"), server._ticker("ETHUSDT")]:
+            assert row is not None
+            server.tickers[row["symbol"]] = {k: v for k, v in row.items() if k not in ("bidPrice", "askPrice")}
+        tickers = open_exchange(server).tickers(["BTC-USDT", "ETH-USDT"])
+    assert {ticker.spread_source for ticker in tickers.values()} == {"estimate"}
+
+
+@pytest.mark.parametrize("perpetual", [False, True])
+def test_every_exchange_of_ccxt_can_be_made_and_loads_kinds_that_it_knows(perpetual: bool) -> None:
+    import ccxt
+
+    from huracan_exchanges.ccxt_client import _load_only
+
+    for name in ccxt.exchanges:
+        client = getattr(ccxt, name)()
+        told = client.options.get("fetchMarkets")
+        before = list(told.get("types", []) if isinstance(told, dict) else told or [])
+        _load_only(client.options, perpetual)
+        told = client.options.get("fetchMarkets")
+        after = list(told.get("types", []) if isinstance(told, dict) else told or [])
+        assert set(after) <= set(before), name
+        assert bool(after) == bool(before), name

@@ -64,3 +64,21 @@ def test_rows_that_are_none_are_refused_and_empty_cells_are_left_to_the_checks()
     (page,) = walk(lambda *_: [(0, 1, None, 1, 1, 1), (None, 1, 1, 1, 1, 1)], "AAA-USDT", "1h", 0, HOUR, 10)
     assert len(page) == 1
     assert np.isnan(page.high[0])
+
+
+@pytest.mark.parametrize("window", [90, 100, 500])
+@pytest.mark.parametrize(("first", "gap"), [(2900, (0, 0)), (160, (0, 0)), (50, (0, 0)), (3500, (2800, 1900))])
+def test_an_exchange_that_looks_at_less_than_it_was_asked_for_hides_nothing(
+    window: int, first: int, gap: tuple[int, int]
+) -> None:
+    """As MEXC (500 bars of 1,000 asked) and Bitget (90 days of 200): a pair listed ``first`` hours ago, and a gap."""
+    until = 10_000
+    known = [hour for hour in range(until - first, until) if not until - gap[0] <= hour < until - gap[1]]
+
+    def fetch(start: int, rows: int) -> Sequence[Row]:
+        begin = start // HOUR
+        page = [hour for hour in known if begin <= hour < begin + min(rows, window)]
+        return [(hour * HOUR, 1.0, 2.0, 0.5, 1.0, 3.0) for hour in page]
+
+    pages = walk(fetch, "AAA-USDT", "1h", (until - 3600) * HOUR, until * HOUR, 1000)
+    assert [int(at) // HOUR for page in pages for at in page.timestamp] == known

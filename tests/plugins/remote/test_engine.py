@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from huracan.errors import TryAgainError
 from huracan.remote.base import nobody
 from huracan_remote.engine import pending, sweep, sweep_paths
 from huracan_remote.layout import Kind
+from huracan_remote.restore import newest
 from huracan_remote.tree import scan
 
 ALL = tuple(Kind)
@@ -95,16 +97,14 @@ def test_a_file_that_somebody_may_still_write_waits(context: Context, moody: Any
 def test_a_file_that_changes_while_it_is_copied_is_never_seen_half(
     context: Context, moody: Any, remote_folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import shutil
-
     file = write("champions/A.json", b"x" * 100)
-    copyfile = shutil.copyfile
+    copyfileobj = shutil.copyfileobj
 
-    def and_grow(source: Path, target: Path, **options: Any) -> None:
-        copyfile(source, target, **options)
+    def and_grow(*given: Any) -> None:
+        copyfileobj(*given)
         file.write_bytes(b"y" * 200)
 
-    monkeypatch.setattr(shutil, "copyfile", and_grow)
+    monkeypatch.setattr(shutil, "copyfileobj", and_grow)
     done = everything(context, moody)
     assert (done.files, done.later) == (0, 1)
     assert copies(remote_folder) == {}
@@ -113,9 +113,21 @@ def test_a_file_that_changes_while_it_is_copied_is_never_seen_half(
 def test_a_log_is_copied_to_the_end_of_its_last_line(
     context: Context, moody: Any, remote_folder: Path, write: Write
 ) -> None:
-    write("logs/huracan.jsonl", b'{"a": 1}\n{"b": ', at=1.7e9)
+    write("logs/huracan.jsonl", b'{"a": 1}\n{"b": ', at=time.time())
     everything(context, moody)
-    assert copies(remote_folder) == {"2023-11-14/logs/huracan.jsonl": b'{"a": 1}\n'}
+    assert list(copies(remote_folder).values()) == [b'{"a": 1}\n']
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [("logs/crash.log", b"the last words"), ("logs/huracan.jsonl.1.gz", b"\x1f\x8b\x08AAAA\nBBBB")],
+)
+def test_a_log_that_is_quiet_or_packed_is_copied_whole(
+    path: str, content: bytes, context: Context, moody: Any, remote_folder: Path, write: Write
+) -> None:
+    write(path, content, at=1.7e9)
+    everything(context, moody)
+    assert list(copies(remote_folder).values()) == [content]
 
 
 def test_temporary_files_links_and_strangers_are_left_alone(context: Context, moody: Any, write: Write) -> None:
@@ -190,3 +202,75 @@ def test_a_thousand_files_go_in_batches_and_all_arrive(
     assert everything(context, moody).files == 1000
     assert len(copies(remote_folder)) == 1000
     assert not list((context.paths.state / "spool").glob("*"))
+
+
+def test_a_log_that_became_a_link_meanwhile_is_left_alone_and_so_is_its_target(
+    context: Context, moody: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = write("data/candles/A.parquet", b"no line break here")
+    log = write("logs/current.log", b"line", at=time.time())
+    scanned = list(scan(context.paths.workspace))
+    log.unlink()
+    log.symlink_to(target)
+    monkeypatch.setattr("huracan_remote.engine.scan", lambda *_: iter(scanned))
+    everything(context, moody)
+    assert target.read_bytes() == b"no line break here"
+    assert "logs/current.log" not in context.store.copies.known(moody.identity)
+
+
+def test_a_file_from_the_future_is_copied_and_the_later_right_one_replaces_it(
+    context: Context, moody: Any, remote_folder: Path, write: Write
+) -> None:
+    write("champions/A.json", b"wrong clock", at=time.time() + 4 * 365 * 86_400)
+    assert everything(context, moody, settle=30.0).files == 1
+    write("champions/A.json", b"right clock", at=time.time() - 60)
+    everything(context, moody, settle=30.0)
+    assert b"right clock" in copies(remote_folder).values()
+    found = newest(moody)["champions/A.json"]
+    assert (remote_folder / found.path).read_bytes() == b"right clock"
+
+
+def test_a_disk_without_room_for_a_second_copy_sends_nothing_half(
+    context: Context, moody: Any, remote_folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("models/big", b"x" * 1000)
+    usage = shutil.disk_usage(remote_folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10_000_000))
+    done = everything(context, moody)
+    assert (done.files, done.later) == (0, 1)
+    assert "models/big: is not copied: less than 67 MB would be left on the disk" in done.problems
+    assert copies(remote_folder) == {}
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(
+    context: Context, moody: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("models/A/model.bin")
+    scandir = os.scandir
+
+    def refuse(folder: Any) -> Any:
+        if str(folder).endswith("models/A"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert everything(context, moody).problems == ["models/A: cannot be looked into: Permission denied"]
+
+
+def test_a_name_that_is_no_text_is_named_and_the_others_are_copied(context: Context, moody: Any, write: Write) -> None:
+    write("models/good")
+    (context.paths.workspace / "models" / os.fsdecode(b"bad\xff")).write_bytes(b"x")
+    done = everything(context, moody)
+    assert done.files == 1
+    assert "has a name that is no text" in done.problems[0]
+
+
+def test_one_file_that_the_store_does_not_take_stops_no_other(
+    context: Context, moody: Any, remote_folder: Path, write: Write
+) -> None:
+    (remote_folder / "2023-11-14/champions/A.json").mkdir(parents=True)
+    write("champions/A.json", at=1.7e9)
+    write("models/B", at=1.7e9)
+    done = everything(context, moody)
+    assert done.files == 1
+    assert "champions/A.json" in done.problems[0]

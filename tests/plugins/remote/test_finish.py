@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +69,13 @@ def test_an_unchanged_tree_is_compared_by_one_listing(context: Context, moody: A
         write(f"models/A/20240105_020000Z/{number}")
     run(context)
     moody.calls.clear()
-    assert run(context).outcome is Outcome.DONE
-    assert [what for what, _ in moody.calls] == ["list"]
+    result = run(context)
+    assert result.outcome is Outcome.DONE
+    asked = [what for what, _ in moody.calls]
+    assert asked.count("list") == 1
+    assert asked.count("verify") < 10, "one in thirty, the bytes of each once a month"
+    assert "compared by hash," in result.summary
+    assert "by size and time of change" in result.summary
 
 
 def test_without_a_remote_store_it_says_so(make_context: Callable[..., Context]) -> None:
@@ -76,3 +83,21 @@ def test_without_a_remote_store_it_says_so(make_context: Callable[..., Context])
     assert (result.outcome, result.summary) == (
         Outcome.DONE, "no remote store is set: results stay on this machine",
     )  # fmt: skip
+
+
+def test_a_copy_that_rotted_under_the_same_time_is_found_within_a_month(
+    make_context: Callable[..., Context], remote_folder: Path, workspace: Path, write: Write
+) -> None:
+    write("champions/A.json", at=1.7e9)
+    settings = {"remote": {"name": "local", "path": str(remote_folder)}, "sync": {"settle_seconds": 0.0}}
+    first = datetime(2024, 1, 1, tzinfo=UTC)
+    run(make_context(settings, plugins=["remote"], as_of=first))
+    copy = remote_folder / "2023-11-14/champions/A.json"
+    about = copy.stat()
+    copy.write_bytes(b"rotten!")
+    os.utime(copy, ns=(about.st_atime_ns, about.st_mtime_ns))
+    outcomes = [
+        run(make_context(settings, plugins=["remote"], as_of=first + timedelta(days=day))).outcome for day in range(31)
+    ]
+    assert outcomes.count(Outcome.FAILED) == 1
+    assert copy.read_bytes() == b"content", "and it was made again"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from huracan_remote.layout import FOLDERS, Kind, importance, kind_of, local_path, remote_path
 
+NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
 CHANGED = int(datetime(2026, 11, 20, 23, 59, tzinfo=UTC).timestamp() * 1e9)
 
 
@@ -27,7 +28,7 @@ CHANGED = int(datetime(2026, 11, 20, 23, 59, tzinfo=UTC).timestamp() * 1e9)
     ],
 )
 def test_a_file_lies_below_the_day_that_it_belongs_to(path: str, remote: str) -> None:
-    assert remote_path(path, CHANGED) == remote
+    assert remote_path(path, CHANGED, NOW) == remote
     assert local_path(remote)[0] == path
 
 
@@ -48,5 +49,13 @@ def test_ledger_and_champions_come_before_logs_and_candles() -> None:
        st.integers(10**18, 4 * 10**18))  # fmt: skip
 def test_every_copied_path_comes_back_from_its_remote_one(folder: str, parts: list[str], changed: int) -> None:
     path = "/".join([folder, *parts])
-    assert local_path(remote_path(path, changed))[0] == path
+    assert local_path(remote_path(path, changed, NOW))[0] == path
     assert isinstance(kind_of(path), Kind)
+
+
+def test_a_file_from_the_future_belongs_to_today() -> None:
+    """A clock that was wrong for a minute must not make a copy the newest for years."""
+    later = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp() * 1e9)
+    assert remote_path("champions/A.json", later, NOW) == "2026-11-21/champions/A.json"
+    assert remote_path("champions/A.json", 10**20, NOW) == "2026-11-21/champions/A.json"
+    assert remote_path("champions/A.json", -(10**15), NOW) == "1970-01-01/champions/A.json"

@@ -117,11 +117,12 @@ def test_a_rehearsal_does_nothing(lost: Context, fresh: Context, remote_folder: 
 
 
 def test_the_latest_day_wins(lost: Context, remote_folder: Path) -> None:
-    later = remote_folder / "2099-01-01/champions/BTC-USDT.json"
-    later.parent.mkdir(parents=True)
-    later.write_text("later")
+    for day in ("2001-01-01", "2001-01-03", "2001-01-02"):
+        file = remote_folder / day / "champions/ETH-USDT.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(day)
     found = newest(store_of(remote_folder))
-    assert found["champions/BTC-USDT.json"].path == "2099-01-01/champions/BTC-USDT.json"
+    assert found["champions/ETH-USDT.json"].path == "2001-01-03/champions/ETH-USDT.json"
 
 
 def test_a_run_that_was_cut_off_is_known_as_interrupted(lost: Context, fresh: Context, remote_folder: Path) -> None:
@@ -144,3 +145,25 @@ def test_a_ledger_that_cannot_be_read_costs_its_own_run_alone(
     bad.write_text('{"run": {}}')
     copy_all(lost, remote_folder)
     assert restore(fresh, store_of(remote_folder)).runs == 1
+
+
+def test_a_file_on_one_day_and_a_folder_on_another_costs_itself_alone(
+    lost: Context, fresh: Context, remote_folder: Path
+) -> None:
+    (remote_folder / "2024-01-04/learning").mkdir(parents=True)
+    (remote_folder / "2024-01-04/learning/x").write_text("file")
+    (remote_folder / "2024-01-05/learning/x").mkdir(parents=True)
+    (remote_folder / "2024-01-05/learning/x/y").write_text("inside")
+    found = restore(fresh, store_of(remote_folder))
+    assert len(found.problems) == 1
+    assert fresh.paths.champion("BTC-USDT").exists()
+
+
+def test_hidden_names_and_days_that_have_not_come_are_passed_over(lost: Context, remote_folder: Path) -> None:
+    for path in ("2099-01-01/champions/BTC-USDT.json", "2024-01-05/champions/.ssh", "data/candles/.x/y"):
+        file = remote_folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("hostile")
+    found = newest(store_of(remote_folder))
+    assert (remote_folder / found["champions/BTC-USDT.json"].path).read_text() != "hostile"
+    assert not {"champions/.ssh", "data/candles/.x/y"} & set(found)

@@ -60,7 +60,10 @@ def test_files_are_copied_as_they_appear_and_a_kill_loses_none(
     process = start()
     wait_for((remote_folder / "2023-11-14/champions/before.json").exists)
     write("models/BTC-USDT/20240105_020000Z/model.bin", b"model")
-    wait_for((remote_folder / "2024-01-05/models/BTC-USDT/20240105_020000Z/model.bin").exists, 10.0)
+    wait_for((remote_folder / "2024-01-05/models/BTC-USDT/20240105_020000Z/model.bin").exists, 15.0)
+    for number in range(20):
+        write(f"models/C{number}-USDT/20240105_020000Z/model.bin", b"model")
+    wait_for(lambda: len(list(remote_folder.glob("2024-01-05/models/*/*/model.bin"))) == 21, 20.0)
     process.send_signal(signal.SIGKILL)
     process.wait()
     write("runs/20240106Z/status.json", b"{}")
@@ -70,6 +73,21 @@ def test_files_are_copied_as_they_appear_and_a_kill_loses_none(
     assert again.wait(20) == 0, "SIGTERM ends it in order"
     report = json.loads((workspace / "state" / "sync.json").read_text())
     assert report["error"] is None
+
+
+def test_a_store_that_is_written_all_the_time_keeps_nobody_waiting(
+    start: Callable[..., subprocess.Popen[bytes]], write: Write, remote_folder: Path, workspace: Path
+) -> None:
+    process = start(learning_minutes=60.0)
+    wait_for((workspace / "state" / "sync.json").exists)
+    busy, stop = workspace / "state" / "busy", time.monotonic() + 12
+    write("champions/a.json", at=1.7e9)
+    copy = remote_folder / "2023-11-14/champions/a.json"
+    while time.monotonic() < stop and not copy.exists():
+        busy.write_text(f"{time.monotonic()}")
+        time.sleep(0.05)
+    assert copy.exists()
+    process.kill()
 
 
 def test_where_the_system_tells_nothing_the_interval_finds_it(

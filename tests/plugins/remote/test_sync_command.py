@@ -50,6 +50,7 @@ def test_prune_deletes_copies_of_what_is_gone_only_when_told(
     huracan: Huracan, write: Write, remote_folder: Path
 ) -> None:
     file = write("models/A/20240105_020000Z/model.bin")
+    write("models/A/20240105_020000Z/config.json")
     huracan("sync", "now")
     file.unlink()
     copy = remote_folder / "2024-01-05/models/A/20240105_020000Z/model.bin"
@@ -81,3 +82,17 @@ def test_a_store_that_is_away_is_said_in_one_line(huracan: Huracan, write: Write
     assert result.returncode == 75
     assert "mount the disk" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_prune_does_not_believe_that_a_whole_folder_is_gone(
+    huracan: Huracan, write: Write, remote_folder: Path
+) -> None:
+    file = write("data/candles/BTC-USDT.parquet")
+    huracan("sync", "now")
+    file.unlink()
+    result = huracan("sync", "prune")
+    assert result.returncode == 2
+    assert "is empty or not there: mount its disk, or say --force" in result.stderr
+    assert (remote_folder / "data/candles/BTC-USDT.parquet").exists()
+    assert huracan("sync", "prune", "--force").returncode == 0
+    assert not (remote_folder / "data/candles/BTC-USDT.parquet").exists()

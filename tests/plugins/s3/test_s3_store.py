@@ -60,15 +60,46 @@ def test_a_missing_bucket_and_a_server_that_is_away_are_said(bucket: dict[str, A
     away.close()
 
 
+@pytest.mark.parametrize("etag", ["0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef-7", "opaque"])
 def test_an_etag_that_is_no_md5_is_checked_by_reading_back(
-    bucket: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    etag: str, bucket: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As with encryption by keys of the service's own, or parts of another size."""
     store = opened(bucket)
-    monkeypatch.setattr(store, "_is_md5", lambda _: False)
     same, other = tmp_path / "same", tmp_path / "other"
     same.write_bytes(b"abc")
     other.write_bytes(b"abd")
     store.put(same, "encrypted")
+    plain = store._describe
+    monkeypatch.setattr(store, "_describe", lambda key, entry: plain(key, {**entry, "ETag": f'"{etag}"'}))
+    stored = store.put(same, "encrypted")
+    assert store.content_hash(same, stored) is None
     assert store.verify(same, "encrypted")
     assert not store.verify(other, "encrypted")
+    store.get("encrypted", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"abc"
+    store.close()
+
+
+def test_what_was_stored_is_told_of_before_an_outage_ends_it(
+    bucket: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(bucket)
+    sources = []
+    for number in range(8):
+        (tmp_path / f"{number}").write_bytes(b"%d" % number)
+        sources.append((tmp_path / f"{number}", f"part/{number}"))
+    put = store.put
+
+    def fail_for_one(source: Path, path: str, sent: Any) -> Any:
+        if path == "part/3":
+            raise TryAgainError("the service is away")
+        return put(source, path, sent)
+
+    monkeypatch.setattr(store, "put", fail_for_one)
+    told: list[str] = []
+    answers = store.put_many(sources)
+    with pytest.raises(TryAgainError, match="the service is away"):
+        told.extend(each.path for each in answers)
+    assert len(told) == 7
     store.close()

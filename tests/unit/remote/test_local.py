@@ -62,7 +62,7 @@ def test_an_interrupted_put_leaves_the_old_content_and_nothing_else(
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
     try:
-        with pytest.raises(TryAgainError, match="a cannot be stored"):
+        with pytest.raises(DataError, match="a cannot be stored: File too large"):
             store.put(source, "a")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -170,13 +170,13 @@ def test_an_unmounted_disk_is_not_replaced_by_a_folder(method: str, source: Path
 @pytest.mark.parametrize("method", ["make_folder", "put"])
 def test_a_file_in_the_way_of_a_folder_is_said_in_one_line(method: str, store: RemoteStore, source: Path) -> None:
     store.put(source, "a")
-    with pytest.raises(TryAgainError, match="a/b cannot be"):
+    with pytest.raises(DataError, match="a/b cannot be"):
         METHODS[method](store, source, "a/b")
 
 
 def test_a_folder_is_not_deleted_as_if_it_were_a_file(store: RemoteStore, root: Path) -> None:
     store.make_folder("a")
-    with pytest.raises(TryAgainError, match="a cannot be deleted"):
+    with pytest.raises(DataError, match="a cannot be deleted"):
         store.delete("a")
     assert (root / "a").is_dir()
 
