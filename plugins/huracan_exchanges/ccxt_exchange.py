@@ -7,7 +7,6 @@ behind a colon (``BTC-USD:BTC``). Dated futures and options are passed over.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from huracan.types import CheckResult, Market, MarketKind, Ticker
 from huracan_exchanges.bars import DAY_MS, Bars, instant, last_days
 from huracan_exchanges.ccxt_check import check_client
 from huracan_exchanges.ccxt_client import CcxtClient
+from huracan_exchanges.ccxt_numbers import as_bps, as_number, first_known, measure_book, scaled, spread_in_bps
 from huracan_exchanges.ccxt_pages import walk
 from huracan_exchanges.files import estimate_spread_bps
 from huracan_exchanges.settings import CcxtSettings
@@ -32,7 +32,6 @@ __all__ = ["CcxtExchange"]
 
 PAGE_ROWS = 500
 BOOK_ROWS = 100
-DEPTH_BPS = 50.0
 MOST_LAG = timedelta(hours=24)
 WEEK_MS = 7 * DAY_MS
 FIRST_DAYS = 980
@@ -78,14 +77,14 @@ class CcxtExchange:
         return {
             known[name]: self._ticker(known[name], answer, books.get(name, {}))
             for name, answer in answers.items()
-            if name in known and _number(answer.get("last")) is not None
+            if name in known and as_number(answer.get("last")) is not None
         }
 
     def examine(self, market: Market, ticker: Ticker) -> tuple[Market, Ticker]:
         """Measure last week's activity and volatility, look into the order book, and find the first candle."""
         book = self._client.call("fetch_order_book", self._name(market.symbol), BOOK_ROWS, subject=market.symbol)
         inverse = self._load()[market.symbol].get("inverse") is True
-        spread, depth = _measure_book(book, self._contract(market.symbol), inverse)
+        spread, depth = measure_book(book, self._contract(market.symbol), inverse)
         now = milliseconds(self._now)
         since = now - now % 3_600_000 - WEEK_MS - 3_600_000
         week = Candles.concatenate(list(self.candles(market.symbol, "1h", since, now)))
@@ -131,7 +130,7 @@ class CcxtExchange:
         cursor = since
         while cursor < until:
             answer = self._client.call("fetch_funding_rate_history", entry["symbol"], cursor, limit, subject=symbol)
-            known = {_number(row.get("timestamp")): _number(row.get("fundingRate")) for row in answer}
+            known = {as_number(row.get("timestamp")): as_number(row.get("fundingRate")) for row in answer}
             fresh = {
                 int(at): rate for at, rate in known.items() if at is not None and rate is not None and at >= cursor
             }
@@ -187,12 +186,12 @@ class CcxtExchange:
 
     def _market(self, symbol: str, entry: Mapping[str, Any], own: Mapping[str, Any] | None) -> Market:
         fees = {
-            side: _first(
-                getattr(self._settings, f"{side}_fee_bps"), _bps((own or {}).get(side)), _bps(entry.get(side)), 10.0
+            side: first_known(
+                getattr(self._settings, f"{side}_fee_bps"), as_bps((own or {}).get(side)), as_bps(entry.get(side)), 10.0
             )
             for side in ("taker", "maker")
         }
-        created, precision, limits = _number(entry.get("created")), entry["precision"], entry["limits"]
+        created, precision, limits = as_number(entry.get("created")), entry["precision"], entry["limits"]
         return Market(
             symbol=symbol,
             base=entry["base"],
@@ -203,16 +202,16 @@ class CcxtExchange:
             taker_fee_bps=fees["taker"],
             maker_fee_bps=fees["maker"],
             source="exchange" if own else "default",
-            price_step=_number(precision.get("price")),
-            amount_step=_times(_number(precision.get("amount")), self._unit(entry)),
-            least_amount=_times(_number((limits.get("amount") or {}).get("min")), self._unit(entry)),
-            least_cost=_number((limits.get("cost") or {}).get("min")),
+            price_step=as_number(precision.get("price")),
+            amount_step=scaled(as_number(precision.get("amount")), self._unit(entry)),
+            least_amount=scaled(as_number((limits.get("amount") or {}).get("min")), self._unit(entry)),
+            least_cost=as_number((limits.get("cost") or {}).get("min")),
         )
 
     @staticmethod
     def _unit(entry: Mapping[str, Any]) -> float:
         """Return what one contract of a perpetual holds, base currency (quote where it is inverse); 1 of spot."""
-        return (_number(entry.get("contractSize")) or 1.0) if entry.get("swap") else 1.0
+        return (as_number(entry.get("contractSize")) or 1.0) if entry.get("swap") else 1.0
 
     def _first_seen(self, symbol: str) -> datetime | None:
         """Return when the first daily candle of the last years opened: the listing, or a day that came after it."""
@@ -233,7 +232,7 @@ class CcxtExchange:
         return {name: self._client.call("fetch_ticker", name, subject=name) for name in names}
 
     def _refuse_other_times(self, answers: Mapping[str, Mapping[str, Any]]) -> None:
-        times = [at for at in (_number(answer.get("timestamp")) for answer in answers.values()) if at]
+        times = [at for at in (as_number(answer.get("timestamp")) for answer in answers.values()) if at]
         if not times:
             has_clock = self._client.has("fetchTime")
             times = [self._client.call("fetch_time") if has_clock else self._client.milliseconds()]
@@ -257,13 +256,13 @@ class CcxtExchange:
         return books
 
     def _ticker(self, symbol: str, answer: Mapping[str, Any], book: Mapping[str, Any]) -> Ticker:
-        last = _number(answer.get("last")) or 0.0
-        quote_volume = _number(answer.get("quoteVolume"))
+        last = as_number(answer.get("last")) or 0.0
+        quote_volume = as_number(answer.get("quoteVolume"))
         if quote_volume is None:
-            price = _number(answer.get("vwap")) or last
-            quote_volume = (_number(answer.get("baseVolume")) or 0.0) * price
-        spread = _spread_bps(answer.get("bid") or book.get("bid"), answer.get("ask") or book.get("ask"))
-        at = _number(answer.get("timestamp"))
+            price = as_number(answer.get("vwap")) or last
+            quote_volume = (as_number(answer.get("baseVolume")) or 0.0) * price
+        spread = spread_in_bps(answer.get("bid") or book.get("bid"), answer.get("ask") or book.get("ask"))
+        at = as_number(answer.get("timestamp"))
         return Ticker(
             symbol=symbol,
             time=instant(int(at)) if at else self._now,
@@ -287,52 +286,3 @@ def _symbol(entry: Mapping[str, Any]) -> str:
     settled = entry.get("settle") if entry.get("swap") else None
     other = f":{settled}" if settled and settled != entry["quote"] else ""
     return f"{entry['base']}-{entry['quote']}{other}"
-
-
-def _measure_book(book: Mapping[str, Any], contract: float, inverse: bool) -> tuple[float | None, float | None]:
-    """Return the spread in basis points and the smaller side's worth within DEPTH_BPS of the middle, quote currency.
-
-    Amounts are in contracts of ``contract`` base currency each, of quote currency where the pair is inverse.
-    """
-    bids, asks = book.get("bids") or [], book.get("asks") or []
-    if not bids or not asks:
-        return None, None
-    middle = (bids[0][0] + asks[0][0]) / 2
-    reach = middle * DEPTH_BPS / 1e4
-    sides = [
-        sum(
-            contract * amount * (1.0 if inverse else price)
-            for price, amount, *_ in side
-            if abs(price - middle) <= reach
-        )
-        for side in (bids, asks)
-    ]
-    return _spread_bps(bids[0][0], asks[0][0]), float(min(sides))
-
-
-def _spread_bps(bid: Any, ask: Any) -> float | None:
-    low, high = _number(bid), _number(ask)
-    if not low or not high or high < low:
-        return None
-    return (high - low) / ((high + low) / 2) * 1e4
-
-
-def _bps(fraction: Any) -> float | None:
-    number = _number(fraction)
-    return None if number is None else round(number * 1e4, 6)
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _times(value: float | None, unit: float) -> float | None:
-    return None if value is None else value * unit
-
-
-def _first(*values: float | None) -> float:
-    return next(value for value in values if value is not None)
