@@ -18,7 +18,13 @@ from huracan.cli import common
 from huracan.cli.main import main as huracan
 
 IMAGES = Path(__file__).resolve().parent / "images"
-PICTURES = {"night": ["results"], "status": ["status"], "doctor": ["doctor"], "plugins": ["plugins"]}
+PICTURES = {
+    "night": ["results"],
+    "status": ["status"],
+    "doctor": ["doctor"],
+    "plugins": ["plugins"],
+    "sync": ["sync", "status"],
+}
 WIDTH = 122
 
 # Without the web font: the picture must look the same for readers who are offline.

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
 from huracan.errors import ExitCode, UsageError
+from huracan.run.heartbeat import SilentProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from huracan.context import Context
+    from rich.status import Status
+
+    from huracan.context import Context, Progress
     from huracan.store import RemoteCopy
     from huracan_remote.tree import Local
 
@@ -50,11 +55,38 @@ def run(arguments: argparse.Namespace) -> int:
         "status": _status, "now": _now, "restore": _restore, "prune": _prune,
     }  # fmt: skip
     looks = arguments.sync_command == "status"
-    context = open_context(arguments, create=not looks)
-    with context.store:
-        if context.settings.sections.get("remote") is None:
-            raise UsageError("no remote store is set: see remote.name in the settings")
-        return commands[arguments.sync_command](context, arguments)
+    with _shown(arguments) as progress:
+        context = open_context(arguments, create=not looks, progress=progress)
+        with context.store:
+            return _do(commands[arguments.sync_command], context, arguments)
+
+
+def _do(command: Callable[[Context, argparse.Namespace], int], context: Context, arguments: argparse.Namespace) -> int:
+    if context.settings.sections.get("remote") is None:
+        raise UsageError("no remote store is set: see remote.name in the settings")
+    return command(context, arguments)
+
+
+class _OneLine(SilentProgress):
+    """Shows the last step in a line that moves, and leaves nothing behind."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def step(self, text: str, *, done: int | None = None, total: int | None = None, item: str | None = None) -> None:
+        from rich.markup import escape
+
+        del done, total, item
+        self._status.update(escape(text))
+
+
+@contextmanager
+def _shown(arguments: argparse.Namespace) -> Iterator[Progress | None]:
+    if arguments.sync_command == "status" or arguments.json or not sys.stderr.isatty():
+        yield None
+        return
+    with console(arguments, stderr=True).status(f"sync {arguments.sync_command}") as status:
+        yield _OneLine(status)
 
 
 def _status(context: Context, arguments: argparse.Namespace) -> int:

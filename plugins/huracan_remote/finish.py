@@ -35,12 +35,20 @@ def run(context: Context) -> JobResult:
         with context.long_step(LONG_STEP):
             done = _copy(context, remote)
             found = compare(context, remote, done.compared)
+            lost = found.lost
+            if lost or found.problems:
+                # What was lost over there is made again at once, and told of all the same.
+                again = _copy(context, remote)
+                done.files, done.problems = done.files + again.files, again.problems
+                found = compare(context, remote, done.compared | again.compared)
         identity = remote.identity
-    problems = [*dict.fromkeys([*done.problems, *found.problems])]
-    size = f"{found.size / 1e6:,.1f} MB"
-    summary = f"{found.files:,} files, {size}, are in {identity}; {done.files:,} copied now"
+    problems = [*dict.fromkeys([*done.problems, *found.problems, *found.lost])]
+    summary = f"{found.files:,} files, {found.size / 1e6:,.1f} MB, are in {identity}; {done.files:,} copied now"
     if problems:
         return JobResult(Outcome.FAILED, f"{len(problems)} files are not safe; {summary}", tuple(problems))
+    if lost:
+        lines = tuple(f"{line}; it was copied again" for line in lost)
+        return JobResult(Outcome.PARTLY_FAILED, f"{len(lost)} copies were lost and made again; {summary}", lines)
     how = "all compared by hash"
     if found.hashed < found.files:
         believed = found.files - found.hashed
@@ -65,12 +73,14 @@ def _copy(context: Context, remote: RemoteStore) -> Sweep:
 
 @dataclass
 class Comparison:
-    """Files that are safe and their bytes, how many of them were compared by hash, and a line for each that is not."""
+    """Files that are safe and their bytes, how many of them were compared by hash, and a line for each that is not: it
+    was never copied as it is, or its copy was lost."""
 
     files: int = 0
     size: int = 0
     hashed: int = 0
     problems: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
 
 def compare(context: Context, remote: RemoteStore, compared: Collection[str] = ()) -> Comparison:
@@ -94,7 +104,7 @@ def compare(context: Context, remote: RemoteStore, compared: Collection[str] = (
             if fault is None and each.path in changed and not _is_alive(each.path):
                 result.problems.append(f"{each.path}: changed since it was copied")
             elif fault is not None:
-                result.problems.append(f"{each.path}: {fault}")
+                result.lost.append(f"{each.path}: {fault}")
                 context.store.copies.forget(remote.identity, [each.path])
             else:
                 result.files, result.size = result.files + 1, result.size + each.size
