@@ -15,7 +15,7 @@ import pytest
 
 from huracan.clock import milliseconds
 from huracan.context import Context
-from huracan.errors import DataError
+from huracan.errors import DataError, TryAgainError
 from huracan.market.funding import Funding, read_funding
 from huracan.paths import write_json
 from huracan.types import Market, MarketKind, Outcome
@@ -179,3 +179,34 @@ def test_real_perpetuals_pay_their_own_funding_on_the_way_from_files_to_outcomes
         kept = read_funding(context.paths.funding_file(symbol), f"files funding={realdata / 'funding'}")
         span = raw.filter(pl.col("timestamp").is_between(entry["funding"]["first"], entry["funding"]["last"]))
         assert kept.rate.tolist() == span["funding_rate"].to_list()
+
+
+def test_an_exchange_that_tells_of_its_latest_rates_alone_costs_nothing_that_was_kept(
+    exchange: Perpetuals, context: Context
+) -> None:
+    run(context)
+    whole = read_funding(context.paths.funding_file("ADA-USDT"), SOURCE)
+    latest = eight_hourly(UNTIL - 5 * 86_400_000, UNTIL, rate=0.0007)
+    exchange.rates["ADA-USDT"] = latest
+    run(context)
+    after = read_funding(context.paths.funding_file("ADA-USDT"), SOURCE)
+    assert after.timestamp.tolist() == whole.timestamp.tolist()
+    told = np.isin(after.timestamp, latest.timestamp)
+    assert set(after.rate[told]) == {0.0007}, "where both know, the exchange is right"
+    assert set(after.rate[after.timestamp < latest.timestamp[0]]) == {0.0001}
+
+
+def test_an_exchange_that_goes_away_after_the_candles_costs_the_night_nothing(
+    exchange: Perpetuals, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(context)
+
+    def away(*_: object) -> None:
+        raise TryAgainError("the exchange banned us")
+
+    monkeypatch.setattr(exchange, "funding", away, raising=False)
+    result = run(context)
+    assert result.outcome is Outcome.PARTLY_FAILED
+    assert any("the exchange banned us; what was kept counts" in line for line in result.problems)
+    report = json.loads(context.paths.candle_report(context.current_run.run_date).read_text())
+    assert report["symbols"]["ADA-USDT"]["funding"]["rows"] > 200
