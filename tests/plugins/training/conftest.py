@@ -183,7 +183,7 @@ def fill(paths: Paths, symbols: Sequence[str], rows: int, later: int, failed: Se
     }  # fmt: skip
     candle_report = {
         **head, "timeframe": "1h", "days": 50, "references": [s for s in symbols if s.startswith(("BTC-", "ETH-"))],
-        "symbols": reports, "quarantined": [],
+        "symbols": reports, "quarantined": [], "outages": [], "restored": 0,
     }  # fmt: skip
     write_json(paths.universe_file(as_of.date()), universe)
     write_json(paths.candle_report(as_of.date()), candle_report)
