@@ -93,14 +93,20 @@ def _status(context: Context, arguments: argparse.Namespace) -> int:
     """Compare the workspace with what is known of the copies; the remote store is not asked."""
     from huracan.remote.opening import open_remote
     from huracan_remote.engine import pending
+    from huracan_remote.layout import is_appended
     from huracan_remote.report import read_report
+    from huracan_remote.settings import SyncSettings
     from huracan_remote.tree import scan
 
     with open_remote(context) as remote:
         identity = remote.identity if remote is not None else ""
     known = context.store.copies.known(identity)
     files = list(scan(context.paths.workspace))
-    unsafe = pending(files, known)
+    settings = context.settings.section(SyncSettings)
+    fresh = datetime.fromtimestamp(time.time() - 120.0 * settings.reports_minutes, UTC)
+    # A log grows all the time: its copy is as new as the last look at it.
+    live = {path for path, copy in known.items() if is_appended(path) and copy.copied_at > fresh}
+    unsafe = [each for each in pending(files, known) if each.path not in live]
     service = read_report(context.paths.state / "sync.json")
     value = {
         "remote": identity,
@@ -121,28 +127,29 @@ def _status(context: Context, arguments: argparse.Namespace) -> int:
 
 
 def _show_status(arguments: argparse.Namespace, value: dict[str, Any], unsafe: list[Local]) -> None:
-    from rich.table import Table
     from rich.text import Text
+
+    from huracan.cli.tables import make_table
 
     screen = console(arguments)
     safe = value["files"] - len(unsafe)
-    screen.print(f"[bold]{safe:,} of {value['files']:,} files are safe[/] in {value['remote']}")
+    screen.print(Text.assemble((f"{safe:,} of {value['files']:,} files are safe", "bold"), f" in {value['remote']}"))
     service = value["service"]
     if service is None:
-        screen.print("[yellow]the service sync has not run here yet[/]: `huracan daemon` keeps it running")
+        screen.print(Text("the service sync has not run here yet: `huracan daemon` keeps it running", "yellow"))
     else:
-        mark = {"idle": "green", "sending": "green", "starting": "green"}.get(service["state"], "red")
+        colour = "red" if service["state"] in ("offline", "refused") else "green"
         about = f": {service['error']}" if service["error"] else ""
-        screen.print(Text.assemble(("service sync is "), (service["state"], mark), f" since {service['since']}{about}"))
+        since = service["since"].replace("T", " ")
+        screen.print(Text.assemble("service sync: ", (service["state"], colour), f" since {since}{about}"))
     if not unsafe:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, side in (("not safe yet", "left"), ("size", "right"), ("since", "left"), ("", "left")):
-        table.add_column(name, justify=side, no_wrap=name != "not safe yet")  # type: ignore[arg-type]
+    shown = make_table(["not safe yet", "size", "changed", "copy"], right=["size", "changed"], wide="not safe yet")
     for each, entry in zip(unsafe[:MOST_SHOWN], value["unsafe"], strict=False):
-        kept = "an older copy is" if entry["copied"] else "no copy"
-        table.add_row(Text(each.path), f"{each.size / 1000:,.1f} kB", _ago(each.modified_ns / 1e9), kept)
-    screen.print(table)
+        kept = Text("an older one") if entry["copied"] else Text("none", "yellow")
+        shown.add_row(Text(each.path), f"{each.size / 1000:,.1f} kB", f"{_ago(each.modified_ns / 1e9)} ago", kept)
+    screen.print()
+    screen.print(shown)
     if len(unsafe) > MOST_SHOWN:
         screen.print(f"... and {len(unsafe) - MOST_SHOWN:,} more; --json lists them all")
 
