@@ -31,7 +31,7 @@ class Silences:
     def __init__(self, exchange: str, timeframe: str, outages: Spans = ()) -> None:
         self._words = {"exchange": exchange, "timeframe": timeframe}
         self._lock = threading.Lock()
-        self._confirmed = outages
+        self._confirmed: dict[tuple[int, int], set[str]] = {}
         self.outages = outages
 
     @classmethod
@@ -48,14 +48,18 @@ class Silences:
         return cls(exchange, timeframe, spans)
 
     def covers(self, gap: Gap) -> bool:
-        """Say whether the exchange was found silent for all of a gap before."""
+        """Say whether the exchange is known to have been silent for all of a gap: remembered, or found by several."""
         with self._lock:
-            return any(since <= gap.since and gap.until <= until for since, until in self._confirmed)
+            found = len(self._confirmed.get((gap.since, gap.until), ())) >= FEWEST_PAIRS
+        return found or any(since <= gap.since and gap.until <= until for since, until in self.outages)
 
-    def confirm(self, gap: Gap) -> None:
-        """Remember, for the rest of this run, that the exchange has nothing there."""
+    def confirm(self, gap: Gap, symbol: str) -> None:
+        """Note that a pair was asked about a gap again, and that there is nothing.
+
+        One pair's silence says nothing about another's: only where several agree the others need not ask.
+        """
         with self._lock:
-            self._confirmed = add_span(self._confirmed, gap.since, gap.until)
+            self._confirmed.setdefault((gap.since, gap.until), set()).add(symbol)
 
     def remember(self, path: Path, found: Spans) -> None:
         """Add outages to those of earlier nights, and write them where that changes anything."""

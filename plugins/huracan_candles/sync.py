@@ -133,7 +133,7 @@ def _fetch_all(
             before = len(cached.candles)
             cached = _fetch(exchange, path, cached, result, window, gap.since, gap.until, tell)
             if len(cached.candles) == before:
-                silences.confirm(gap)
+                silences.confirm(gap, result.symbol)
     except TryAgainError as error:
         result.away = str(error)
         result.problems.append(f"{result.symbol}: {error}; what was fetched is kept")

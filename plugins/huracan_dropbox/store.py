@@ -29,6 +29,10 @@ BATCH_BYTES = 64 * 1024 * 1024
 LIST_LIMIT = 2000
 
 
+class _LostSessionError(TryAgainError):
+    """Dropbox does not have what was sent: it has to be sent again."""
+
+
 class DropboxStore:
     """One folder of a Dropbox. ``state`` is the local folder where unfinished uploads are written down."""
 
@@ -58,7 +62,7 @@ class DropboxStore:
         """Store a file; a large one goes on where an upload of the same bytes stopped, if Dropbox has that still."""
         checked_path(path)
         stored = self._put_once(source, path, sent)
-        if stored.file is None and self._sessions.forget(path):
+        if isinstance(stored.error, _LostSessionError) and self._sessions.forget(path):
             # A week after it stopped, or with another account, there is nothing to go on with: from the start, then.
             stored = self._put_once(source, path, sent)
         if stored.file is None:
@@ -291,8 +295,9 @@ class DropboxStore:
             return Stored(path, there), False  # an earlier commit of it was done, its answer was lost
         error: HuracanError = DataError(path, f"Dropbox refuses it ({' / '.join(words)})")
         busy = "too_many_write_operations" in words
-        if busy or "not_found" in words or "not_closed" in words or "incorrect_offset" in words:
-            error = TryAgainError(f"dropbox: {path} was not committed ({' / '.join(words)})")
+        if busy or {"not_found", "not_closed", "incorrect_offset"} & set(words):
+            kind = TryAgainError if busy else _LostSessionError
+            error = kind(f"dropbox: {path} was not committed ({' / '.join(words)})")
         return Stored(path, error=error), busy
 
     def _describe(self, entry: Any, path: str = "") -> RemoteFile:

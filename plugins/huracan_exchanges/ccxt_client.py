@@ -8,6 +8,7 @@ exchange names (Retry-After, a ban) is kept by every request.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import random
 import threading
@@ -93,7 +94,9 @@ class CcxtClient:
                 return
             self._closed = True
             shut = asyncio.run_coroutine_threadsafe(self._shut(), self._loop)
-        shut.result(CLOSE_WITHIN)
+        # A connection that does not let itself be closed must not cost what was done with it.
+        with contextlib.suppress(Exception):
+            shut.result(CLOSE_WITHIN)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_WITHIN)
         if not self._thread.is_alive():

@@ -24,7 +24,7 @@ from huracan_exchanges.bars import DAY_MS, Bars, instant, last_days
 from huracan_exchanges.ccxt_check import check_client
 from huracan_exchanges.ccxt_client import CcxtClient
 from huracan_exchanges.ccxt_numbers import as_bps, as_number, first_known, measure_book, scaled, spread_in_bps
-from huracan_exchanges.ccxt_pages import walk
+from huracan_exchanges.ccxt_pages import walk, walk_rates
 from huracan_exchanges.files import estimate_spread_bps
 from huracan_exchanges.settings import CcxtSettings
 
@@ -35,13 +35,18 @@ BOOK_ROWS = 100
 MOST_LAG = timedelta(hours=24)
 WEEK_MS = 7 * DAY_MS
 FIRST_DAYS = 980
-FUNDING_MS = 8 * 3_600_000
 
 OLDEST_BARS = {"gate": 9_990, "gateio": 9_990}
 """How many bars back an exchange may be asked at most, before it refuses the question."""
 
-VOLUME_IN_CONTRACTS = frozenset({"gate", "gateio", "mexc", "kucoin", "kucoinfutures"})
+VOLUME_IN_CONTRACTS = frozenset({"gate", "gateio", "kucoin", "kucoinfutures", "mexc", "poloniex", "xt"})
 """Exchanges whose candles of perpetuals ccxt hands on with volume in contracts, as of ccxt 4.5."""
+
+TICKERS_IN_CONTRACTS = frozenset({"okx", "okxus", "myokx"})
+"""Exchanges whose tickers of perpetuals ccxt hands on with volume in contracts, and without turnover."""
+
+WITHOUT_LIMIT = frozenset({"htx", "huobi"})
+"""Exchanges that forget `since` of a perpetual's candles where a limit is given."""
 
 
 class CcxtExchange:
@@ -52,6 +57,7 @@ class CcxtExchange:
     ) -> None:
         self.requests_at_once = settings.requests_at_once
         self._settings, self._now, self._log = settings, now, log
+        self._progress = progress
         self._client = CcxtClient(settings, progress.step)
         self._entries: dict[str, Mapping[str, Any]] | None = None
         self._problems: list[str] = []
@@ -82,7 +88,7 @@ class CcxtExchange:
 
     def examine(self, market: Market, ticker: Ticker) -> tuple[Market, Ticker]:
         """Measure last week's activity and volatility, look into the order book, and find the first candle."""
-        book = self._client.call("fetch_order_book", self._name(market.symbol), BOOK_ROWS, subject=market.symbol)
+        book = self._book(market.symbol)
         inverse = self._load()[market.symbol].get("inverse") is True
         spread, depth = measure_book(book, self._contract(market.symbol), inverse)
         now = milliseconds(self._now)
@@ -111,14 +117,27 @@ class CcxtExchange:
         limit = self._client.page_limit(name, "fetchOHLCV", PAGE_ROWS)
         now, length = milliseconds(self._now), timeframe_ms(timeframe)
 
+        entry = self._load()[symbol]
+        bounded = not (entry.get("swap") and self._client.name in WITHOUT_LIMIT)
+
         def fetch(start: int, rows: int) -> Sequence[Sequence[Any]]:
-            answer: list[list[Any]] = self._client.call("fetch_ohlcv", name, timeframe, start, rows, subject=symbol)
+            most = rows if bounded else None
+            answer: list[list[Any]] = self._client.call("fetch_ohlcv", name, timeframe, start, most, subject=symbol)
+            if not answer:
+                # Many of these may follow each other, and nobody else would say that work goes on.
+                self._progress.step(f"{symbol} {timeframe}: nothing at {instant(start):%Y-%m-%d}")
             return answer
 
         oldest = now - now % length - OLDEST_BARS.get(self._client.name, 10**6) * length
-        unit = self._contract(symbol) if self._client.name in VOLUME_IN_CONTRACTS else 1.0
         for page in walk(fetch, symbol, timeframe, max(since, oldest), min(until, now - now % length), limit):
-            yield page if unit == 1.0 else replace(page, volume=page.volume * unit)
+            yield self._in_base_units(entry, page)
+
+    def _in_base_units(self, entry: Mapping[str, Any], page: Candles) -> Candles:
+        unit = self._unit(entry)
+        if (unit == 1.0 and entry.get("inverse") is not True) or self._client.name not in VOLUME_IN_CONTRACTS:
+            return page
+        # Contracts of an inverse pair are worth quote currency.
+        return replace(page, volume=page.volume * unit / (page.close if entry.get("inverse") is True else 1.0))
 
     def funding(self, symbol: str, since: int, until: int) -> Funding | None:
         """Return what a perpetual paid, None for other pairs and where the exchange does not tell."""
@@ -126,18 +145,17 @@ class CcxtExchange:
         if entry is None or not entry.get("swap") or not self._client.has("fetchFundingRateHistory"):
             return None
         limit = self._client.page_limit(entry["symbol"], "fetchFundingRateHistory", 100)
-        until, rates = min(until, milliseconds(self._now) + 1), dict[int, float]()
-        cursor = since
-        while cursor < until:
-            answer = self._client.call("fetch_funding_rate_history", entry["symbol"], cursor, limit, subject=symbol)
-            known = {as_number(row.get("timestamp")): as_number(row.get("fundingRate")) for row in answer}
-            fresh = {
-                int(at): rate for at, rate in known.items() if at is not None and rate is not None and at >= cursor
-            }
-            rates |= fresh
-            # Some look at a window of time, which may lie before the pair was listed.
-            cursor = max(fresh) + 1 if fresh else cursor + limit * FUNDING_MS
-        times = np.array(sorted(at for at in rates if since <= at < until), dtype=np.int64)
+
+        def fetch(start: int, end: int) -> Mapping[int, float]:
+            # OKX hands out the latest first, unless it is told before which.
+            bound = {"after": end} if self._client.name in TICKERS_IN_CONTRACTS else {"until": end - 1}
+            rows = self._client.call("fetch_funding_rate_history", entry["symbol"], start, limit, bound, subject=symbol)
+            told = ((as_number(row.get("timestamp")), as_number(row.get("fundingRate"))) for row in rows)
+            self._progress.step(f"funding {symbol} from {instant(start):%Y-%m-%d}")
+            return {int(at): rate for at, rate in told if at is not None and rate is not None}
+
+        rates = walk_rates(fetch, since, min(until, milliseconds(self._now) + 1), limit)
+        times = np.array(sorted(rates), dtype=np.int64)
         return Funding(times, np.array([rates[int(at)] for at in times], dtype=np.float64))
 
     def check(self) -> CheckResult:
@@ -220,6 +238,14 @@ class CcxtExchange:
         first = next((page for page in pages if len(page)), None)
         return None if first is None else instant(int(first.timestamp[0]))
 
+    def _book(self, symbol: str) -> Mapping[str, Any]:
+        name = self._name(symbol)
+        try:
+            book: Mapping[str, Any] = self._client.call("fetch_order_book", name, BOOK_ROWS, subject=symbol)
+        except DataError:
+            book = self._client.call("fetch_order_book", name, subject=symbol)  # some take a few sizes alone
+        return book
+
     def _contract(self, symbol: str) -> float:
         return self._unit(self._load()[symbol])
 
@@ -260,7 +286,9 @@ class CcxtExchange:
         quote_volume = as_number(answer.get("quoteVolume"))
         if quote_volume is None:
             price = as_number(answer.get("vwap")) or last
-            quote_volume = (as_number(answer.get("baseVolume")) or 0.0) * price
+            unit = self._contract(symbol) if self._client.name in TICKERS_IN_CONTRACTS else 1.0
+            traded = (as_number(answer.get("baseVolume")) or 0.0) * unit
+            quote_volume = traded if unit != 1.0 and self._load()[symbol].get("inverse") is True else traded * price
         spread = spread_in_bps(answer.get("bid") or book.get("bid"), answer.get("ask") or book.get("ask"))
         at = as_number(answer.get("timestamp"))
         return Ticker(

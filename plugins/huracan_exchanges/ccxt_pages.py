@@ -8,7 +8,7 @@ its length in time; what lies before the walk is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from huracan.errors import DataError
 from huracan.market.candles import COLUMNS, Candles, timeframe_ms
 
-__all__ = ["FetchPage", "walk"]
+__all__ = ["FetchPage", "FetchRates", "walk", "walk_rates"]
 
 FetchPage = Callable[[int, int], Sequence[Sequence[Any]]]
 """Asks for rows from an open time (ms) on, so many at most: (timestamp, open, high, low, close, volume)."""
@@ -28,8 +28,13 @@ begin a page with rows of the page before, which ccxt then leaves out."""
 SHORTEST_WINDOW = 90
 """Bars that every exchange looks through for one page, whatever it was asked for."""
 
+FUNDING_MS, LEAST_FUNDING_MS = 8 * 3_600_000, 3_600_000
+
 MOST_SILENT_WINDOWS = 12
 """Windows of silence after which nothing is expected before them."""
+
+FetchRates = Callable[[int, int], Mapping[int, float]]
+"""Asks for the funding rates of a window of time (ms, the end excluded), by instant; may hand out a part of them."""
 
 MOST_TINY_PAGES = 20
 TINY_ROWS = 3
@@ -42,6 +47,7 @@ def walk(fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, 
     """
     length, tiny = timeframe_ms(timeframe), 0
     cursor = known = since  # known: all that lies before it was seen
+    wide = False  # an empty page since then was of more bars than every exchange looks through
     while cursor < until:
         asked = min(limit, (until - cursor + length - 1) // length + SPARE_ROWS)
         rows = _rows(fetch(cursor, asked), symbol)
@@ -49,7 +55,8 @@ def walk(fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, 
         before = cursor
         if len(page) == 0:
             cursor += asked * length
-            if cursor >= until and asked > SHORTEST_WINDOW:
+            wide = wide or asked > SHORTEST_WINDOW
+            if cursor >= until and wide:
                 yield from _backwards(fetch, symbol, length, known, until)
             continue
         if known < cursor:
@@ -58,6 +65,7 @@ def walk(fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, 
         if (rows.timestamp >= until).any():
             return
         cursor = known = int(page.timestamp[-1]) + length
+        wide = False
         crumbs = len(page) < min(TINY_ROWS, asked - 1) and cursor - before < asked * length / 10
         tiny = tiny + 1 if crumbs else 0
         if tiny > MOST_TINY_PAGES:
@@ -82,6 +90,28 @@ def _backwards(fetch: FetchPage, symbol: str, length: int, since: int, until: in
             found.insert(0, page)
         until = int(page.timestamp[0]) if len(page) else start
     return found
+
+
+def walk_rates(
+    fetch: Callable[[int, int], Mapping[int, float]], since: int, until: int, limit: int
+) -> dict[int, float]:
+    """Return the funding rates of ``since <= instant < until`` (ms) by instant, asked for window by window.
+
+    A window is as long as a page of rates eight hours apart; one that came full may lack its older or its newer end,
+    and is asked for again in halves: rates may fall due every hour, and may have done so in the past alone.
+    """
+    rates: dict[int, float] = {}
+    todo = [
+        (start, min(until, start + limit * FUNDING_MS)) for start in range(since, max(since, until), limit * FUNDING_MS)
+    ]
+    while todo:
+        start, end = todo.pop()
+        found = {at: rate for at, rate in fetch(start, end).items() if start <= at < end}
+        rates |= found
+        if len(found) >= limit and end - start > limit * LEAST_FUNDING_MS:
+            middle = (start + end) // 2
+            todo += [(start, middle), (middle, end)]
+    return rates
 
 
 def _rows(answer: Sequence[Sequence[Any]], symbol: str) -> Candles:

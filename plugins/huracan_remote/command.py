@@ -195,6 +195,7 @@ def _prune(context: Context, arguments: argparse.Namespace) -> int:
     """Delete copies whose file is gone here: the one way in which anything is ever deleted there."""
     from huracan.remote.opening import open_remote
     from huracan_remote.engine import alone
+    from huracan_remote.layout import local_path
 
     with open_remote(context) as remote, alone(context):
         assert remote is not None  # run() has looked
@@ -202,17 +203,20 @@ def _prune(context: Context, arguments: argparse.Namespace) -> int:
         gone = [copy for path, copy in sorted(known.items()) if not os.path.lexists(context.paths.workspace / path)]
         if not arguments.force:
             _refuse_a_lost_disk(context, known, gone)
+        lost = {copy.path for copy in gone}
+        # Of every day: else an older copy would come back as the newest.
+        doomed = sorted(file.path for file in remote.list() if local_path(file.path)[0] in lost) if lost else []
         if not arguments.dry_run:
-            for copy in gone:
-                remote.delete(copy.remote_path)
-                context.store.copies.forget(remote.identity, [copy.path])
+            for path in doomed:
+                remote.delete(path)
+            context.store.copies.forget(remote.identity, sorted(lost))
     if arguments.json:
-        show_json({"deleted": [copy.remote_path for copy in gone], "dry_run": arguments.dry_run})
+        show_json({"deleted": doomed, "dry_run": arguments.dry_run})
     else:
         screen = console(arguments)
-        for copy in gone:
-            screen.print(f"  {copy.remote_path}", markup=False)
-        screen.print(f"{len(gone):,} copies {'would be' if arguments.dry_run else 'were'} deleted")
+        for path in doomed:
+            screen.print(f"  {path}", markup=False)
+        screen.print(f"{len(doomed):,} copies {'would be' if arguments.dry_run else 'were'} deleted")
     return int(ExitCode.DONE)
 
 
@@ -223,7 +227,7 @@ def _refuse_a_lost_disk(context: Context, known: Mapping[str, RemoteCopy], gone:
     for folder in FOLDERS:
         had = any(path.startswith(f"{folder}/") for path in known)
         place = context.paths.workspace / folder
-        if had and (place.is_symlink() or not place.is_dir() or not any(place.iterdir())):
+        if had and (place.is_symlink() or not any(path.is_file() for path in place.rglob("*"))):
             raise UsageError(f"sync prune: {place} is empty or not there: mount its disk, or say --force")
     if len(gone) > max(FEW_GONE, MOST_GONE * len(known)):
         raise UsageError(

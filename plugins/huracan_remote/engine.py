@@ -13,7 +13,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,8 +80,8 @@ def sweep(
 def sweep_paths(context: Context, remote: RemoteStore, paths: Iterable[str], sent: Sent, *, settle: float) -> Sweep:
     """Copy some files, where they changed."""
     with alone(context):
-        known = context.store.copies.known(remote.identity)
         files = [found for path in paths if (found := look(context.paths.workspace, path)) is not None]
+        known = context.store.copies.known(remote.identity, [each.path for each in files])
         return _copy_all(context, remote, pending(files, known), known, sent, settle)
 
 
@@ -95,12 +95,12 @@ def alone(context: Context) -> Iterator[None]:
             context.paths.state.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=5.0)
             break
-        except OSError as error:
-            raise TryAgainError(f"sync: {context.paths.state} cannot be written: {error.strerror}") from None
-        except Timeout:
+        except Timeout:  # an OSError too: it comes first
             if time.monotonic() > end:
                 raise LockedError("sync: another process copies files for two hours already") from None
             context.progress.step("sync waits for another process that copies files")
+        except OSError as error:
+            raise TryAgainError(f"sync: {context.paths.state} cannot be written: {error.strerror}") from None
     try:
         yield
     finally:
@@ -165,6 +165,9 @@ def _copy_batch(
         if source is None:
             result.later += 1
             continue
+        if is_appended(each.path):
+            # Of a log that was cut at its last line the rest is still to come: what is told is what was sent.
+            each = replace(each, size=source.stat().st_size)
         target = remote_path(each.path, each.modified_ns, time.time())
         copy = known.get(each.path)
         if copy is not None and copy.remote_path == target and _is_same(remote, source, copy):

@@ -8,15 +8,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from huracan.context import Context
+from huracan.errors import TryAgainError
 from huracan.remote.base import RemoteFile, RemoteStore
 from huracan.remote.opening import open_remote
 from huracan.store import RemoteCopy
-from huracan.types import JobResult, Outcome
+from huracan.types import JobResult, Outcome, Severity
 from huracan_remote.engine import Sweep, alone, pending, sweep
 from huracan_remote.layout import Kind, is_appended
 from huracan_remote.pace import Pace
 from huracan_remote.settings import SyncSettings
-from huracan_remote.tree import scan
+from huracan_remote.tree import look, scan
 
 __all__ = ["Comparison", "compare", "run"]
 
@@ -36,6 +37,9 @@ def run(context: Context) -> JobResult:
             done = _copy(context, remote)
             found = compare(context, remote, done.compared)
             lost = found.lost
+            if lost:
+                # Told before anything else can happen: what is made again is known no more.
+                context.emit("sync.lost", Severity.WARNING, f"{len(lost)} copies were lost: {lost[0]}", lost=lost[:50])
             if lost or found.problems:
                 # What was lost over there is made again at once, and told of all the same.
                 again = _copy(context, remote)
@@ -92,7 +96,7 @@ def compare(context: Context, remote: RemoteStore, compared: Collection[str] = (
     result = Comparison()
     with alone(context):
         known = context.store.copies.known(remote.identity)
-        there = _listing(context, remote)
+        there = _listing(context, remote, {copy.remote_path for copy in known.values()})
         files = list(scan(context.paths.workspace, troubles=result.problems))
         changed = {each.path for each in pending(files, known)}
         for each in files:
@@ -100,7 +104,10 @@ def compare(context: Context, remote: RemoteStore, compared: Collection[str] = (
             if copy is None:
                 result.problems.append(f"{each.path}: has no copy")
                 continue
-            fault, hashed = _fault(context, remote, copy, there.get(copy.remote_path), each.path in compared)
+            believed = each.path in compared or each.path in changed
+            fault, hashed = _fault(context, remote, copy, there.get(copy.remote_path), believed)
+            if fault is not None and look(context.paths.workspace, each.path) != each:
+                continue  # changed or deleted under our eyes: what was compared is not this file any more
             if fault is None and each.path in changed and not _is_alive(each.path):
                 result.problems.append(f"{each.path}: changed since it was copied")
             elif fault is not None:
@@ -112,10 +119,11 @@ def compare(context: Context, remote: RemoteStore, compared: Collection[str] = (
     return result
 
 
-def _listing(context: Context, remote: RemoteStore) -> Mapping[str, RemoteFile]:
+def _listing(context: Context, remote: RemoteStore, wanted: Collection[str]) -> Mapping[str, RemoteFile]:
     found = {}
     for number, file in enumerate(remote.list(), 1):
-        found[file.path] = file
+        if file.path in wanted:
+            found[file.path] = file
         if number % 1000 == 0:
             context.progress.step(f"finish lists {number} copies")
     context.progress.step(f"finish compares {len(found)} copies")
@@ -123,7 +131,7 @@ def _listing(context: Context, remote: RemoteStore) -> Mapping[str, RemoteFile]:
 
 
 def _fault(
-    context: Context, remote: RemoteStore, copy: RemoteCopy, stored: RemoteFile | None, compared: bool
+    context: Context, remote: RemoteStore, copy: RemoteCopy, stored: RemoteFile | None, believed: bool
 ) -> tuple[str | None, bool]:
     """Return what is wrong with a copy, None where nothing is, and whether hashes said so."""
     if stored is None:
@@ -132,11 +140,16 @@ def _fault(
     if stored.content_hash is not None and copy.content_hash is not None:
         return (None if stored.content_hash == copy.content_hash else other), True
     same = stored.revision is not None and stored.revision == copy.revision
-    if same and (compared or is_appended(copy.path) or not _is_its_turn(context, copy.path)):
-        return None, compared
+    if same and (believed or is_appended(copy.path) or not _is_its_turn(context, copy.path)):
+        return None, believed
     context.progress.step(f"finish compares {copy.path}")
-    source = context.paths.workspace / copy.path
-    return (None if not is_appended(copy.path) and remote.verify(source, copy.remote_path) else other), True
+    try:
+        same = not is_appended(copy.path) and remote.verify(context.paths.workspace / copy.path, copy.remote_path)
+    except (OSError, TryAgainError):
+        if look(context.paths.workspace, copy.path) is None:
+            return other, True  # deleted meanwhile, which the caller sees
+        raise
+    return (None if same else other), True
 
 
 def _is_its_turn(context: Context, path: str) -> bool:

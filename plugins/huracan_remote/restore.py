@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -38,14 +39,16 @@ class Restored:
     problems: list[str] = field(default_factory=list)
 
 
-def newest(remote: RemoteStore) -> dict[str, RemoteFile]:
-    """Return the copy of the latest day of each path of the workspace."""
+def newest(remote: RemoteStore, skipped: list[str] | None = None) -> dict[str, RemoteFile]:
+    """Return the copy of the latest day of each path of the workspace; copies of days to come go to ``skipped``."""
     found: dict[str, tuple[str, RemoteFile]] = {}
     tomorrow = f"{datetime.fromtimestamp(time.time() + 86_400, UTC):%Y-%m-%d}"
     for file in remote.list():
         path, day = local_path(file.path)
         # A day that has not come was made up by a clock that was wrong.
-        if path and _is_plain(path) and day <= tomorrow and (path not in found or found[path][0] < day):
+        if path and day > tomorrow:
+            (skipped if skipped is not None else []).append(file.path)
+        elif path and _is_plain(path) and (path not in found or found[path][0] < day):
             found[path] = day, file
     return {path: file for path, (_, file) in found.items()}
 
@@ -59,9 +62,12 @@ def _is_plain(path: str) -> bool:
 
 def restore(context: Context, remote: RemoteStore, *, everything: bool = False, dry_run: bool = False) -> Restored:
     """Fetch what is missing here. Raises TryAgainError where the remote store is away: what came stays, start again."""
-    there = newest(remote)
+    result, skipped = Restored(), list[str]()
+    there = newest(remote, skipped)
     context.progress.step(f"restore finds {len(there)} files")
-    result = Restored()
+    if skipped:
+        words = "are of days to come and were passed over: is this machine's clock right?"
+        result.problems.append(f"{len(skipped)} copies, as {skipped[0]}, {words}")
     first = [path for path in there if everything or path.startswith(ALWAYS)]
     _fetch_all(context, remote, there, first, result, dry_run)
     if not everything:
@@ -97,19 +103,19 @@ def _fetch_all(
     try:
         for number, path in enumerate(ordered, 1):
             target = context.paths.workspace / path
-            if target.exists():
-                result.kept += 1
-                continue
-            if not dry_run:
-                try:
+            try:
+                if target.exists():
+                    result.kept += 1
+                    continue
+                if not dry_run:
                     copies.append(_fetch(remote, there[path], path, target))
-                except (DataError, FileNotFoundError) as error:
-                    result.problems.append(f"{path}: {error}")
-                    continue
-                except OSError as error:
-                    # A folder where a file was on another day, a name that this disk does not take.
-                    result.problems.append(f"{path}: {error.strerror}")
-                    continue
+            except (DataError, FileNotFoundError) as error:
+                result.problems.append(f"{path}: {error}")
+                continue
+            except OSError as error:
+                # A folder where a file was on another day, a name that this disk does not take.
+                result.problems.append(f"{path}: {error.strerror}")
+                continue
             result.files, result.size = result.files + 1, result.size + there[path].size
             context.progress.step(f"restore {number}/{len(ordered)} {path}", done=number, total=len(ordered))
             if len(copies) >= AT_ONCE:
@@ -121,14 +127,20 @@ def _fetch_all(
 
 
 def _fetch(remote: RemoteStore, stored: RemoteFile, path: str, target: Path) -> RemoteCopy:
-    remote.get(stored.path, target)
-    expected = remote.content_hash(target, stored)
-    same = remote.verify(target, stored.path) if expected is None else expected == stored.content_hash
-    if not same:
-        target.unlink(missing_ok=True)
-        raise TryAgainError(f"{stored.path} came back damaged: start the same command again")
-    seconds = stored.modified.timestamp()
-    os.utime(target, (seconds, seconds))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Under a name that nobody reads until it was compared; what a kill leaves of it is swept with the next run.
+    fetched = target.with_name(f".restore-{zlib.crc32(path.encode()):08x}.tmp")
+    try:
+        remote.get(stored.path, fetched)
+        expected = remote.content_hash(fetched, stored)
+        same = remote.verify(fetched, stored.path) if expected is None else expected == stored.content_hash
+        if not same:
+            raise TryAgainError(f"{stored.path} came back damaged: start the same command again")
+        seconds = stored.modified.timestamp()
+        os.utime(fetched, (seconds, seconds))
+        fetched.replace(target)
+    finally:
+        fetched.unlink(missing_ok=True)
     about = target.stat()
     now = datetime.fromtimestamp(time.time(), UTC)
     return RemoteCopy(path, stored.path, about.st_size, about.st_mtime_ns, stored.content_hash, stored.revision, now)

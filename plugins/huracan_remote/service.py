@@ -28,6 +28,8 @@ WAKE_MS = 1000
 LONG_STEP = 900.0
 LEAST_BETWEEN = 10.0
 """Seconds between two copies of a file that changes all the time."""
+LONGEST_UNREST = 60.0
+"""Seconds after which a file is copied that is written more often than `settle_seconds`."""
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 600.0
 
 
@@ -98,7 +100,9 @@ class _Sync:
         """Do what is due now."""
         now = time.monotonic()
         folders = {path for path in changed if (self._context.paths.workspace / path).is_dir()}
-        self._hot |= dict.fromkeys((path for path in changed - folders if not is_appended(path)), now)
+        for path in changed - folders:
+            if not is_appended(path):
+                self._hot.setdefault(path, now)
         for folder in folders:
             # What is written into a folder in its first moments may be missed: it is looked at soon, and once more.
             kind = kind_of(f"{folder}/")
@@ -126,30 +130,41 @@ class _Sync:
         remote = self._open()
         pace = Pace(self._settings.kilobytes_per_second, self._report.progress(self._context.progress.step))
         settle = self._settings.settle_seconds
+        unsettled: set[Kind | None] = set()
         with self._context.long_step(LONG_STEP):
-            if hot:
-                self._note(sweep_paths(self._context, remote, hot, pace, settle=settle), pace)
-                settled = time.time() - settle
-                for path in hot:
-                    self._copied_at[path] = now
-                    if _changed_before(self._context.paths.workspace / path, settled):
-                        self._hot.pop(path, None)
+            self._copy_hot(remote, hot, pace, now)
             kinds = [kind for kind in due if kind is not None]
-            if kinds:
-                self._note(sweep(self._context, remote, kinds, pace, settle=settle), pace)
+            if kinds and self._note(sweep(self._context, remote, kinds, pace, settle=settle), pace):
+                unsettled |= set(kinds)
             if None in due and Kind.CANDLES not in due:
-                self._note(sweep(self._context, remote, [Kind.CANDLES], pace, settle=settle, only_new=True), pace)
+                done = sweep(self._context, remote, [Kind.CANDLES], pace, settle=settle, only_new=True)
+                unsettled |= {None} if self._note(done, pace) else set()
         for kind in due:
-            self._due[kind] = time.monotonic() + self._minutes(kind) * 60.0
+            # Where somebody was still writing it is looked again soon.
+            pause = settle + 0.5 if kind in unsettled else self._minutes(kind) * 60.0
+            self._due[kind] = time.monotonic() + pause
         self._copied_at = {path: at for path, at in self._copied_at.items() if now - at < LEAST_BETWEEN}
 
-    def _note(self, done: Sweep, pace: Pace) -> None:
+    def _copy_hot(self, remote: RemoteStore, hot: list[str], pace: Pace, now: float) -> None:
+        """Copy files that were said to have changed; one that never gets quiet is copied as it is after a while."""
+        restless = [path for path in hot if now - self._hot[path] >= LONGEST_UNREST]
+        quiet = [path for path in hot if path not in restless]
+        for paths, settle in ((quiet, self._settings.settle_seconds), (restless, 0.0)):
+            if not paths:
+                continue
+            done = sweep_paths(self._context, remote, paths, pace, settle=settle)
+            self._note(done, pace)
+            self._copied_at |= dict.fromkeys(done.compared, now)
+            for path in paths:
+                if path in done.compared or not done.later:
+                    del self._hot[path]
+
+    def _note(self, done: Sweep, pace: Pace) -> bool:
+        """Tell of what was done; say whether something was left for later."""
         for problem in done.problems:
             self._context.log.warning("sync: %s", problem)
         self._report.done(done, pace.sent)
-        if done.later:
-            # Somebody was still writing: look again soon.
-            self._due[Kind.LEARNING] = min(self._due[Kind.LEARNING], time.monotonic() + self._settings.settle_seconds)
+        return done.later > 0
 
     def _minutes(self, kind: Kind | None) -> float:
         return {
@@ -196,10 +211,3 @@ class _Sync:
             self._context.emit("sync.back", Severity.INFO, "the remote store is back, and copies are up to date")
         self._failures, self._away_since, self._told = 0, None, False
         self._report.fine()
-
-
-def _changed_before(path: Path, instant: float) -> bool:
-    try:
-        return path.lstat().st_mtime <= instant
-    except OSError:
-        return True

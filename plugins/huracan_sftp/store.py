@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SftpStore"]
 
 TEMPORARY = ".huracan-upload-"
+LONGEST_NAME = 255
 FULL = ("failure", "no space", "quota")
 
 
@@ -63,7 +64,7 @@ class SftpStore:
                     copy.set_pipelined(True)
                     for block in blocks(content, sent):
                         copy.write(block)
-                sftp.posix_rename(temporary, target)
+                self._rename(sftp, temporary, target, path)
             except BaseException:
                 self._forget(sftp, temporary)
                 raise
@@ -123,6 +124,8 @@ class SftpStore:
     # -------------------------------------------------------------------------------------------------------- inside
 
     def _target(self, path: str) -> str:
+        if any(len(part.encode("utf-8", "surrogateescape")) > LONGEST_NAME for part in path.split("/")):
+            raise DataError(path, f"has a name of more than {LONGEST_NAME} bytes")
         return posixpath.join(self._settings.folder, checked_path(path))
 
     def _make(self, sftp: SFTPClient, path: str) -> None:
@@ -135,6 +138,16 @@ class SftpStore:
         except OSError:
             sftp.stat(target)  # it stands already, or this says what is wrong
         self._made.add(path)
+
+    @staticmethod
+    def _rename(sftp: SFTPClient, temporary: str, target: str, path: str) -> None:
+        try:
+            sftp.posix_rename(temporary, target)
+        except OSError as error:
+            # A server says "Failure" to many things; a folder in the way is no reason to leave out the others.
+            if error.errno is None and stat.S_ISDIR(sftp.stat(target).st_mode or 0):
+                raise DataError(path, "is a folder there") from None
+            raise
 
     def _new_file(self, sftp: SFTPClient, path: str, temporary: str) -> SFTPFile:
         try:
@@ -202,7 +215,7 @@ class SftpStore:
         except UnicodeError:
             raise DataError(repr(path), "has a name that is no text") from None
         except PermissionError:
-            raise UsageError(f"{self.identity}: {path} may not be read or written there by this user") from None
+            raise DataError(path, f"may not be read or written by this user of {self.identity}") from None
         except OSError as error:
             self.close()  # "Socket is closed" is an OSError as well
             raise TryAgainError(f"{self.identity}: {path}: {self._why(error)}") from None

@@ -36,7 +36,8 @@ def examine(
     if not isinstance(exchange, Examiner):
         return list(candidates), [], []
     first = [replace(each, examined=False) for each in candidates]
-    open_ones = [each for each in first if not vetoes(context, each, rules, settings, {})]
+    seen: dict[str, str] = {}  # a rule that fails is told of once here; select tells of it for good
+    open_ones = [each for each in first if not vetoes(context, each, rules, settings, seen)]
     always = [each for each in open_ones if each.market.symbol in settings.include]
     others = [each for each in open_ones if each.market.symbol not in settings.include]
     others.sort(key=lambda each: (-each.ticker.quote_volume, each.market.symbol))

@@ -113,13 +113,17 @@ class LocalFolderStore:
             raise TryAgainError(f"remote folder {self._root}: {what}: {error.strerror}") from None
 
     def _require_root(self) -> None:
-        if not self._root.is_dir():
+        with self._reporting("cannot be looked at"):
+            there = self._root.is_dir()
+        if not there:
             raise TryAgainError(f"remote folder {self._root} is not there: mount the disk or make the folder")
 
     def _target(self, path: str) -> Path:
         self._require_root()
         target = self._root.joinpath(*PurePosixPath(checked_path(path)).parts)
-        if not target.resolve().is_relative_to(self._root.resolve()):
+        with self._reporting(f"{path} cannot be looked at"):
+            inside = target.resolve().is_relative_to(self._root.resolve())
+        if not inside:
             raise DataError(repr(path), "leaves the remote folder through a symbolic link")
         return target
 

@@ -23,15 +23,19 @@ class RemoteCopies:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    def known(self, remote: str) -> Mapping[str, RemoteCopy]:
-        """Return the copies in one remote store, by path."""
+    def known(self, remote: str, paths: Sequence[str] | None = None) -> Mapping[str, RemoteCopy]:
+        """Return the copies in one remote store, by path; those of some paths alone where they are given."""
         table = RemoteCopyTable
         query = select(
             table.path, table.remote_path, table.size, table.modified_ns, table.content_hash, table.revision,
             table.copied_at,
         ).where(table.remote == remote)  # fmt: skip
+        queries = [query]
+        if paths is not None:
+            parts = [paths[start : start + _AT_ONCE] for start in range(0, len(paths), _AT_ONCE)]
+            queries = [query.where(table.path.in_(part)) for part in parts]
         with self._access.reading() as session:
-            return {row.path: RemoteCopy(*row) for row in session.execute(query)}
+            return {row.path: RemoteCopy(*row) for each in queries for row in session.execute(each)}
 
     def record(self, remote: str, copies: Sequence[RemoteCopy]) -> None:
         """Store copies in place of what was known about their paths."""

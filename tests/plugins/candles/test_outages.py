@@ -41,12 +41,12 @@ def outage(puppet: Any) -> tuple[int, int]:
     return int(times[-200]), int(times[-200]) + 5 * HOUR
 
 
-def test_an_outage_is_asked_about_once_more_by_one_pair_and_remembered(
+def test_an_outage_is_asked_about_once_more_and_remembered(
     context: Context, puppet: Any, outage: tuple[int, int]
 ) -> None:
     run(context)
-    again = [asked for asked in puppet.asked if asked[1:] == outage]
-    assert len(again) == 1, "what one pair found out the others need not ask"
+    again = [asked[0] for asked in puppet.asked if asked[1:] == outage]
+    assert sorted(again) == ["ADA-USDT", "BTC-USDT", "ETH-USDT"], "each asked once more"
     assert report(context)["outages"] == [{"from": outage[0], "to": outage[1]}]
     entry = report(context)["symbols"]["ADA-USDT"]
     assert [gap["cause"] for gap in entry["gaps"]] == ["outage"]
@@ -150,3 +150,13 @@ def test_a_hole_that_nobody_asked_about_is_no_outage(begin_run: Callable[..., Co
     puppet.dies_after = None
     run(longer)
     assert report(longer)["symbols"]["ADA-USDT"]["gaps"] == []
+
+
+def test_pairs_believe_each_other_only_where_several_agree() -> None:
+    silences, gap = Silences("a", "1h"), Gap(HOUR, 5 * HOUR, 4)
+    for symbol in ("A", "A", "B"):
+        silences.confirm(gap, symbol)
+        assert not silences.covers(gap)
+    silences.confirm(gap, "C")
+    assert silences.covers(gap)
+    assert not silences.covers(Gap(HOUR, 6 * HOUR, 5))

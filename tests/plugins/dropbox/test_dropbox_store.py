@@ -228,3 +228,15 @@ def test_what_was_committed_is_told_of_before_a_full_account_ends_it(
 
 def test_another_account_is_another_place(open_store: OpenStore) -> None:
     assert open_store(account="dbid:1").identity != open_store(account="dbid:2").identity
+
+
+def test_a_full_account_does_not_cost_what_was_sent_already(
+    open_store: OpenStore, dropbox: DropboxServer, tmp_path: Path
+) -> None:
+    source = file(tmp_path, b"x" * 9 * MB)
+    dropbox.quota = 1
+    sent: list[int] = []
+    for _ in range(3):
+        with pytest.raises(TryAgainError, match="the account is full"):
+            open_store().put(source, "models/big", sent.append)
+    assert sum(sent) == 9 * MB

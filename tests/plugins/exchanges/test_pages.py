@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from huracan.errors import DataError
-from huracan_exchanges.ccxt_pages import walk
+from huracan_exchanges.ccxt_pages import walk, walk_rates
 
 HOUR = 3_600_000
 Row = tuple[float, ...]
@@ -82,3 +82,36 @@ def test_an_exchange_that_looks_at_less_than_it_was_asked_for_hides_nothing(
 
     pages = walk(fetch, "AAA-USDT", "1h", (until - 3600) * HOUR, until * HOUR, 1000)
     assert [int(at) // HOUR for page in pages for at in page.timestamp] == known
+
+
+def test_a_pair_that_traded_between_two_wide_looks_is_found() -> None:
+    """MEXC looks at 500 bars of the 1,000 asked for; the last ask before the end is a short one."""
+    until = 10_000
+    known = list(range(until - 480, until - 21))
+
+    def fetch(start: int, rows: int) -> Sequence[Row]:
+        begin = start // HOUR
+        return [(hour * HOUR, 1.0, 2.0, 0.5, 1.0, 3.0) for hour in known if begin <= hour < begin + min(rows, 500)]
+
+    pages = walk(fetch, "AAA-USDT", "1h", (until - 1005) * HOUR, until * HOUR, 1000)
+    assert [int(at) // HOUR for page in pages for at in page.timestamp] == known
+
+
+@given(
+    st.lists(st.integers(0, 2400), max_size=600, unique=True),
+    st.integers(0, 2400),
+    st.integers(0, 2400),
+    st.integers(20, 100),
+    st.booleans(),
+)
+def test_every_rate_is_found_whatever_end_of_a_full_page_is_cut(
+    hours: list[int], since: int, until: int, limit: int, newest_first: bool
+) -> None:
+    known = {hour * HOUR: hour / 1e6 for hour in hours}
+
+    def fetch(start: int, end: int) -> dict[int, float]:
+        due = sorted(at for at in known if start <= at < end)
+        return {at: known[at] for at in (due[-limit:] if newest_first else due[:limit])}
+
+    found = walk_rates(fetch, since * HOUR, until * HOUR, limit)
+    assert found == {at: rate for at, rate in known.items() if since * HOUR <= at < until * HOUR}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from huracan.context import Context
 from huracan.errors import TryAgainError
 from huracan.remote.base import nobody
-from huracan_remote.engine import pending, sweep, sweep_paths
+from huracan_remote.engine import alone, pending, sweep, sweep_paths
 from huracan_remote.layout import Kind
 from huracan_remote.restore import newest
 from huracan_remote.tree import scan
@@ -113,9 +114,12 @@ def test_a_file_that_changes_while_it_is_copied_is_never_seen_half(
 def test_a_log_is_copied_to_the_end_of_its_last_line(
     context: Context, moody: Any, remote_folder: Path, write: Write
 ) -> None:
-    write("logs/huracan.jsonl", b'{"a": 1}\n{"b": ', at=time.time())
+    log = write("logs/huracan.jsonl", b'{"a": 1}\n{"b": ', at=time.time())
     everything(context, moody)
     assert list(copies(remote_folder).values()) == [b'{"a": 1}\n']
+    os.utime(log, (time.time() - 3600, time.time() - 3600))
+    everything(context, moody)
+    assert b'{"a": 1}\n{"b": ' in copies(remote_folder).values(), "and the rest when nobody writes any more"
 
 
 @pytest.mark.parametrize(
@@ -274,3 +278,22 @@ def test_one_file_that_the_store_does_not_take_stops_no_other(
     done = everything(context, moody)
     assert done.files == 1
     assert "champions/A.json" in done.problems[0]
+
+
+def test_one_who_comes_second_waits_for_the_first(
+    context: Context, moody: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("champions/A.json")
+    ready, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with alone(context):
+            ready.set()
+            free.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    ready.wait(20)
+    threading.Timer(6.0, free.set).start()  # longer than one try for the lock
+    assert everything(context, moody).files == 1
+    thread.join()

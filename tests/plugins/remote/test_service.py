@@ -167,6 +167,51 @@ def test_a_file_that_changes_all_the_time_is_not_copied_all_the_time(sync: _Sync
     assert sum(what == "put" for what, _ in moody.calls) == 1
 
 
+def test_a_file_that_never_gets_quiet_is_copied_after_a_while(
+    sync: _Sync, context: Context, moody: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "LONGEST_UNREST", 0.5)
+    sync._settings = sync._settings.model_copy(update={"settle_seconds": 30.0})
+    sync.round(set())
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        write("champions/restless.json", f"{time.monotonic()}".encode(), at=time.time())
+        sync.round({"champions/restless.json"})
+        time.sleep(0.1)
+    assert "champions/restless.json" in context.store.copies.known(moody.identity)
+
+
+def test_a_file_that_was_too_fresh_is_copied_as_soon_as_it_is_quiet(
+    sync: _Sync, context: Context, moody: Any, write: Write
+) -> None:
+    sync._settings = sync._settings.model_copy(update={"settle_seconds": 1.0})
+    sync.round(set())
+    write("champions/new.json", at=time.time())
+    began = time.monotonic()
+    sync.round({"champions/new.json"})
+    while "champions/new.json" not in context.store.copies.known(moody.identity):
+        assert time.monotonic() - began < 5.0
+        sync.round(set())
+        time.sleep(0.1)
+
+
+def test_a_disk_that_answers_with_an_error_is_an_outage_and_no_crash(
+    sync: _Sync, context: Context, moody: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("champions/A.json")
+    is_dir = Path.is_dir
+
+    def stale(path: Path) -> bool:
+        if path.name == "remote":
+            raise OSError(116, "Stale file handle")
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", stale)
+    sync.round(set())
+    report = json.loads((context.paths.state / "sync.json").read_text())
+    assert (report["state"], "Stale file handle" in report["error"]) == ("offline", True)
+
+
 def test_a_cap_on_the_line_is_kept(context: Context) -> None:
     from huracan_remote.pace import Pace
 

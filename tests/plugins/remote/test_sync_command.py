@@ -96,3 +96,16 @@ def test_prune_does_not_believe_that_a_whole_folder_is_gone(
     assert (remote_folder / "data/candles/BTC-USDT.parquet").exists()
     assert huracan("sync", "prune", "--force").returncode == 0
     assert not (remote_folder / "data/candles/BTC-USDT.parquet").exists()
+
+
+def test_what_was_pruned_does_not_come_back_from_an_older_day(
+    huracan: Huracan, write: Write, remote_folder: Path
+) -> None:
+    write("champions/B.json", at=1.7e9)
+    file = write("champions/A.json", at=1.7e9)
+    for day in range(3):
+        write("champions/A.json", b"day %d" % day, at=1.7e9 + day * 86_400)
+        huracan("sync", "now")
+    file.unlink()
+    assert "3 copies were deleted" in huracan("sync", "prune").stdout
+    assert [path.name for path in remote_folder.rglob("*.json") if path.name != "settings.json"] == ["B.json"]

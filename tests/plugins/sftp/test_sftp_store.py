@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from huracan.errors import TryAgainError, UsageError
+from huracan.errors import DataError, TryAgainError, UsageError
 from huracan.testing.remotes import assert_remote_store
 from huracan_sftp.settings import SftpSettings
 from huracan_sftp.store import SftpStore
@@ -90,5 +90,15 @@ def test_a_folder_that_may_not_be_written_is_said(sshd: Sshd, tmp_path: Path) ->
     (sshd.folder / "locked").mkdir(mode=0o500)
     source = tmp_path / "x"
     source.write_bytes(b"x")
-    with pytest.raises(UsageError, match="may not be read or written there"):
+    with pytest.raises(DataError, match="may not be read or written by this user"):
         opened(sshd).put(source, "locked/x")
+
+
+def test_a_folder_in_the_way_and_a_name_too_long_stop_no_other_file(sshd: Sshd, tmp_path: Path) -> None:
+    (sshd.folder / "way" / "x").mkdir(parents=True)
+    source = tmp_path / "x"
+    source.write_bytes(b"x")
+    store = opened(sshd)
+    answers = list(store.put_many([(source, "way/x"), (source, "way/" + "l" * 256), (source, "way/z")]))
+    assert [type(each.error) for each in answers] == [DataError, DataError, type(None)]
+    store.close()
