@@ -83,7 +83,7 @@ def configure(settings: LoggingSettings, folder: Path | None, style: Literal["hu
         root.addHandler(handler)
     root.setLevel(settings.level.upper())
     # These libraries tell at level info what only their own authors need.
-    for chatty in ("alembic", "apscheduler", "filelock"):
+    for chatty in ("alembic", "apscheduler", "filelock", "paramiko", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     if problem:

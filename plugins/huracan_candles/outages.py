@@ -1,13 +1,13 @@
 """Tells the exchange's own silences from holes in our copy, and remembers them beside the cache.
 
 A gap that is new is asked for once more; what is still missing then is the exchange's. Where most pairs that traded
-lack the same bars, the exchange was out of order: ``outages.json`` remembers when, so that no other pair asks again.
+lack the same bars, the exchange was out of order: ``outages.json`` remembers when, so that nobody asks again in nights
+to come. Within a night every pair asks for itself: what the others found by then would depend on who was faster.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,10 @@ MOST_PAIRS_SILENT = 0.8
 
 
 class Silences:
-    """Spans of one exchange and timeframe that nobody needs to ask for again. Threads may share it."""
+    """Spans of one exchange and timeframe that nobody needs to ask for again, as of the nights before this one."""
 
     def __init__(self, exchange: str, timeframe: str, outages: Spans = ()) -> None:
         self._words = {"exchange": exchange, "timeframe": timeframe}
-        self._lock = threading.Lock()
-        self._confirmed: dict[tuple[int, int], set[str]] = {}
         self.outages = outages
 
     @classmethod
@@ -48,18 +46,8 @@ class Silences:
         return cls(exchange, timeframe, spans)
 
     def covers(self, gap: Gap) -> bool:
-        """Say whether the exchange is known to have been silent for all of a gap: remembered, or found by several."""
-        with self._lock:
-            found = len(self._confirmed.get((gap.since, gap.until), ())) >= FEWEST_PAIRS
-        return found or any(since <= gap.since and gap.until <= until for since, until in self.outages)
-
-    def confirm(self, gap: Gap, symbol: str) -> None:
-        """Note that a pair was asked about a gap again, and that there is nothing.
-
-        One pair's silence says nothing about another's: only where several agree the others need not ask.
-        """
-        with self._lock:
-            self._confirmed.setdefault((gap.since, gap.until), set()).add(symbol)
+        """Say whether the exchange is known to have been out of order for all of a gap."""
+        return any(since <= gap.since and gap.until <= until for since, until in self.outages)
 
     def remember(self, path: Path, found: Spans) -> None:
         """Add outages to those of earlier nights, and write them where that changes anything."""

@@ -130,10 +130,7 @@ def _fetch_all(
         for since, until in missing:
             cached = _fetch(exchange, path, cached, result, window, since, until, tell)
         for gap in _new_gaps(cached, window, missing, silences)[:MOST_ASKED_AGAIN]:
-            before = len(cached.candles)
             cached = _fetch(exchange, path, cached, result, window, gap.since, gap.until, tell)
-            if len(cached.candles) == before:
-                silences.confirm(gap, result.symbol)
     except TryAgainError as error:
         result.away = str(error)
         result.problems.append(f"{result.symbol}: {error}; what was fetched is kept")

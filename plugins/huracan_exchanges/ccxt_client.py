@@ -263,7 +263,9 @@ def _in_words(error: Exception) -> str:
         return "answers that we ask too often"
     if isinstance(error, ccxt.OnMaintenance):
         return "is under maintenance"
-    return f"is away ({type(error).__name__})"
+    # What is behind it says more: a name that nobody knows, a proxy that refuses.
+    reason = _short(error.__cause__) if error.__cause__ is not None else ""
+    return f"is away ({type(error).__name__}{': ' if reason else ''}{reason})"
 
 
 def _is_cut_short(error: Exception) -> bool:
@@ -273,7 +275,7 @@ def _is_cut_short(error: Exception) -> bool:
     return isinstance(error.__cause__, aiohttp.ClientError)
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     """Return the exchange's own words in one line of bounded length, without a query, which may hold a signature."""
     text = " ".join(str(error).split())
     return " ".join(word.partition("?")[0] for word in text.split(" "))[:200]

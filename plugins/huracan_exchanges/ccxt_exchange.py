@@ -110,6 +110,9 @@ class CcxtExchange:
 
     def candles(self, symbol: str, timeframe: str, since: int, until: int) -> Iterator[Candles]:
         """Yield pages of closed candles, oldest first. Several threads may ask at once."""
+        yield from self._pages(symbol, timeframe, since, until, whole=True)
+
+    def _pages(self, symbol: str, timeframe: str, since: int, until: int, *, whole: bool) -> Iterator[Candles]:
         name = self._name(symbol)
         if timeframe not in TIMEFRAMES or (self._client.timeframes() and timeframe not in self._client.timeframes()):
             offered = ", ".join(each for each in TIMEFRAMES if each in self._client.timeframes())
@@ -129,7 +132,8 @@ class CcxtExchange:
             return answer
 
         oldest = now - now % length - OLDEST_BARS.get(self._client.name, 10**6) * length
-        for page in walk(fetch, symbol, timeframe, max(since, oldest), min(until, now - now % length), limit):
+        since, until = max(since, oldest), min(until, now - now % length)
+        for page in walk(fetch, symbol, timeframe, since, until, limit, whole=whole):
             yield self._in_base_units(entry, page)
 
     def _in_base_units(self, entry: Mapping[str, Any], page: Candles) -> Candles:
@@ -234,7 +238,7 @@ class CcxtExchange:
     def _first_seen(self, symbol: str) -> datetime | None:
         """Return when the first daily candle of the last years opened: the listing, or a day that came after it."""
         now = milliseconds(self._now)
-        pages = self.candles(symbol, "1d", now - now % DAY_MS - FIRST_DAYS * DAY_MS, now)
+        pages = self._pages(symbol, "1d", now - now % DAY_MS - FIRST_DAYS * DAY_MS, now, whole=False)
         first = next((page for page in pages if len(page)), None)
         return None if first is None else instant(int(first.timestamp[0]))
 

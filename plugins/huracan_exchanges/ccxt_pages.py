@@ -9,6 +9,7 @@ its length in time; what lies before the walk is dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,10 @@ begin a page with rows of the page before, which ccxt then leaves out."""
 SHORTEST_WINDOW = 90
 """Bars that every exchange looks through for one page, whatever it was asked for."""
 
-FUNDING_MS, LEAST_FUNDING_MS = 8 * 3_600_000, 3_600_000
+FUNDING_MS = 8 * 3_600_000
 
-MOST_SILENT_WINDOWS = 12
-"""Windows of silence after which nothing is expected before them."""
+MOST_SILENT_WINDOWS, FEW_SILENT_WINDOWS = 12, 2
+"""Windows of silence after which nothing is expected before them; few where a page came at once."""
 
 FetchRates = Callable[[int, int], Mapping[int, float]]
 """Asks for the funding rates of a window of time (ms, the end excluded), by instant; may hand out a part of them."""
@@ -40,8 +41,12 @@ MOST_TINY_PAGES = 20
 TINY_ROWS = 3
 
 
-def walk(fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, limit: int) -> Iterator[Candles]:
+def walk(
+    fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, limit: int, *, whole: bool = True
+) -> Iterator[Candles]:
     """Yield pages of candles of ``since <= open time < until`` (ms), each later than the one before.
+
+    Where not the ``whole`` history is needed, nobody looks whether a page lacks its beginning.
 
     Raises DataError where rows are none, or the exchange hands out a history by crumbs.
     """
@@ -61,6 +66,8 @@ def walk(fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, 
             continue
         if known < cursor:
             yield from _backwards(fetch, symbol, length, known, int(page.timestamp[0]))
+        elif whole and _is_cut(page, cursor, asked * length, until, length):
+            yield from _backwards(fetch, symbol, length, known, int(page.timestamp[0]), FEW_SILENT_WINDOWS)
         yield page
         if (rows.timestamp >= until).any():
             return
@@ -74,16 +81,30 @@ def walk(fetch: FetchPage, symbol: str, timeframe: str, since: int, until: int, 
             )
 
 
-def _backwards(fetch: FetchPage, symbol: str, length: int, since: int, until: int) -> list[Candles]:
+def _is_cut(page: Candles, cursor: int, span: int, until: int, length: int) -> bool:
+    """Say whether a page may lack its beginning: the bound was exclusive, or the newest rows of a window were kept.
+
+    An exchange that goes on with whatever comes next reaches behind the window where its first rows do not exist.
+    """
+    first, last = int(page.timestamp[0]), int(page.timestamp[-1])
+    if first == cursor:
+        return False
+    return first == cursor + length or min(cursor + span, until) - 3 * length <= last <= cursor + span
+
+
+def _backwards(
+    fetch: FetchPage, symbol: str, length: int, since: int, until: int, most_silent: int = MOST_SILENT_WINDOWS
+) -> list[Candles]:
     """Return what lies right before ``until`` and was passed over, oldest first.
 
     An empty page says nothing about how much time the exchange looked at: some look at less than they were asked for.
     """
     found: list[Candles] = []
     silent = 0
-    while until > since and silent < MOST_SILENT_WINDOWS:
-        start = max(since, until - SHORTEST_WINDOW * length)
-        rows = _rows(fetch(start, (until - start) // length + SPARE_ROWS), symbol)
+    while until > since and silent < most_silent:
+        # From one bar before, for those whose bound is exclusive.
+        start = max(since, until - (SHORTEST_WINDOW - 1) * length)
+        rows = _rows(fetch(start - length, (until - start) // length + SPARE_ROWS), symbol)
         page = rows.take((rows.timestamp >= start) & (rows.timestamp < until))
         silent = 0 if len(page) else silent + 1
         if len(page):
@@ -97,20 +118,23 @@ def walk_rates(
 ) -> dict[int, float]:
     """Return the funding rates of ``since <= instant < until`` (ms) by instant, asked for window by window.
 
-    A window is as long as a page of rates eight hours apart; one that came full may lack its older or its newer end,
-    and is asked for again in halves: rates may fall due every hour, and may have done so in the past alone.
+    A window is as long as a page of rates eight hours apart. What lies before and after the rates that came is asked
+    for again: a page may be shorter than was asked for, and lack either end. Rates may fall due every hour.
     """
     rates: dict[int, float] = {}
-    todo = [
-        (start, min(until, start + limit * FUNDING_MS)) for start in range(since, max(since, until), limit * FUNDING_MS)
-    ]
+    span = limit * FUNDING_MS
+    todo = [(start, min(until, start + span)) for start in range(since, max(since, until), span)]
     while todo:
         start, end = todo.pop()
-        found = {at: rate for at, rate in fetch(start, end).items() if start <= at < end}
+        # From just before: where the bound is exclusive, the first would be left out else.
+        found = {at: rate for at, rate in fetch(start - 1, end).items() if start <= at < end}
+        if not found:
+            continue
         rates |= found
-        if len(found) >= limit and end - start > limit * LEAST_FUNDING_MS:
-            middle = (start + end) // 2
-            todo += [(start, middle), (middle, end)]
+        times = sorted(found)
+        spacing = min([FUNDING_MS, *(later - at for at, later in pairwise(times))])
+        around = ((start, times[0]), (times[-1] + 1, end))
+        todo += [(since_, until_) for since_, until_ in around if until_ - since_ > spacing]
     return rates
 
 

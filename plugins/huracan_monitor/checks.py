@@ -115,6 +115,9 @@ def check_exchange(context: Context | None) -> CheckResult:
         return _WITHOUT_CONTEXT
     section: Any = context.settings.sections.get("exchange")
     if section is None:
+        wrong = next((line for line in context.settings.mistakes if "exchange" in line), None)
+        if wrong is not None:
+            return CheckResult(CheckState.FAILED, wrong, "mend this setting")
         return CheckResult(CheckState.FAILED, "no exchange is chosen", "set exchange.name, for example to simulated")
     try:
         with open_exchange(context) as exchange:

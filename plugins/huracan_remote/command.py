@@ -182,10 +182,9 @@ def _restore(context: Context, arguments: argparse.Namespace) -> int:
     else:
         screen = console(arguments)
         verb = "would come back" if arguments.dry_run else "came back, compared by hash"
-        screen.print(
-            f"{found.files:,} files ({found.size / 1e6:,.1f} MB) {verb}; {found.kept:,} were here; "
-            f"{found.runs} runs taken into the ledger"
-        )
+        size, files = f"{found.size / 1e6:,.1f} MB", _count(found.files, "file")
+        runs = "" if arguments.dry_run else f"; {_count(found.runs, 'run')} taken into the ledger"
+        screen.print(f"{files} ({size}) {verb}; {found.kept:,} were here{runs}")
         for line in found.problems:
             screen.print(f"  {line}", markup=False)
     return int(ExitCode.PARTLY_FAILED if found.problems else ExitCode.DONE)
@@ -216,7 +215,7 @@ def _prune(context: Context, arguments: argparse.Namespace) -> int:
         screen = console(arguments)
         for path in doomed:
             screen.print(f"  {path}", markup=False)
-        screen.print(f"{len(doomed):,} copies {'would be' if arguments.dry_run else 'were'} deleted")
+        screen.print(f"{_count(len(doomed), 'copy', 'copies')} {'to delete' if arguments.dry_run else 'deleted'}")
     return int(ExitCode.DONE)
 
 
@@ -233,6 +232,10 @@ def _refuse_a_lost_disk(context: Context, known: Mapping[str, RemoteCopy], gone:
         raise UsageError(
             f"sync prune: {len(gone):,} of {len(known):,} files are gone here; if that is right, say --force"
         )
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _iso(seconds: float) -> str:

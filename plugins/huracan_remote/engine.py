@@ -38,14 +38,20 @@ QUIET_SECONDS = 60.0
 
 @dataclass
 class Sweep:
-    """What one sweep did: files and bytes copied, files left for later, lines about what could not be copied, and the
-    paths whose bytes were compared with those of their copy."""
+    """What one sweep did: files and bytes copied, paths left for later since somebody still writes, files that the disk
+    has no room to copy, lines about what could not be copied, and paths whose bytes were compared with their copy's."""
 
     files: int = 0
     size: int = 0
-    later: int = 0
+    unsettled: set[str] = field(default_factory=set)
+    no_room: int = 0
     problems: list[str] = field(default_factory=list)
     compared: set[str] = field(default_factory=set)
+
+    @property
+    def later(self) -> int:
+        """Return how many files are left for another time."""
+        return len(self.unsettled) + self.no_room
 
 
 def pending(files: Iterable[Local], known: Mapping[str, RemoteCopy]) -> list[Local]:
@@ -123,12 +129,15 @@ def _copy_all(
         for each in files
         if settle <= 0 or not now - settle < each.modified_ns / 1e9 <= now or is_appended(each.path)
     ]
-    result.later = len(files) - len(ready)
+    result.unsettled = {each.path for each in files} - {each.path for each in ready}
     with _Spool(context.paths.state / "spool") as spool:
         for number, batch in enumerate(_batches(ready)):
             _copy_batch(context, remote, spool, batch, known, sent, result)
             done = min(len(ready), (number + 1) * BATCH_FILES)
             context.progress.step(f"sync {result.files} of {len(ready)} files", done=done, total=len(ready))
+    if result.no_room:
+        words = f"less than {RESERVE_BYTES / 1e6:.0f} MB would be left on the disk"
+        result.problems.append(f"{result.no_room} files are not copied: {words}")
     return result
 
 
@@ -159,11 +168,16 @@ def _copy_batch(
     for each in batch:
         try:
             source = spool.take(context.paths.workspace, each)
-        except _NoRoomError as error:
-            result.problems.append(f"{each.path}: {error}")
-            source = None
-        if source is None:
-            result.later += 1
+        except _NoRoomError:
+            result.no_room += 1
+            continue
+        except _ChangedError:
+            result.unsettled.add(each.path)
+            continue
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            result.problems.append(f"{each.path}: cannot be read: {error.strerror}")
             continue
         if is_appended(each.path):
             # Of a log that was cut at its last line the rest is still to come: what is told is what was sent.
@@ -228,6 +242,10 @@ class _NoRoomError(Exception):
     """The disk has no room for a second copy of a file."""
 
 
+class _ChangedError(Exception):
+    """Somebody wrote to a file while it was copied."""
+
+
 class _Spool:
     """Steady copies of files, in a folder that is emptied at both ends."""
 
@@ -250,13 +268,14 @@ class _Spool:
         for path in self._folder.iterdir():
             path.unlink(missing_ok=True)
 
-    def take(self, workspace: Path, local: Local) -> Path | None:
-        """Return a copy of a file as it was seen, None where it changed meanwhile or is gone.
+    def take(self, workspace: Path, local: Local) -> Path:
+        """Return a copy of a file as it was seen.
 
-        Raises _NoRoomError where the disk would be too full: the file itself is never sent, somebody may write it.
+        Raises _ChangedError where it changed meanwhile, _NoRoomError where the disk would be too full (the file itself
+        is never sent: somebody may write it), OSError where it cannot be read.
         """
         if shutil.disk_usage(self._folder).free < local.size + RESERVE_BYTES:
-            raise _NoRoomError(f"is not copied: less than {RESERVE_BYTES / 1e6:.0f} MB would be left on the disk")
+            raise _NoRoomError
         self._count += 1
         target = self._folder / f"{self._count}"
         try:
@@ -264,14 +283,13 @@ class _Spool:
         except OSError as error:
             target.unlink(missing_ok=True)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise _NoRoomError(f"is not copied: {error.strerror}") from None
-            return None
+                raise _NoRoomError from None
+            raise
         if is_appended(local.path):
-            if time.time() - about.st_mtime < QUIET_SECONDS:
+            if 0 <= time.time() - about.st_mtime < QUIET_SECONDS:
                 _end_at_a_line(target)
-            return target
-        if (about.st_size, about.st_mtime_ns) != (local.size, local.modified_ns):
-            return None
+        elif (about.st_size, about.st_mtime_ns) != (local.size, local.modified_ns):
+            raise _ChangedError
         return target
 
 

@@ -32,7 +32,7 @@ def run(context: Context) -> JobResult:
     """
     with open_remote(context) as remote:
         if remote is None:
-            return JobResult(Outcome.DONE, "no remote store is set: results stay on this machine")
+            return JobResult(Outcome.NOTHING_TO_DO, "no remote store is set: results stay on this machine")
         with context.long_step(LONG_STEP):
             done = _copy(context, remote)
             found = compare(context, remote, done.compared)
@@ -106,11 +106,12 @@ def compare(context: Context, remote: RemoteStore, compared: Collection[str] = (
                 continue
             believed = each.path in compared or each.path in changed
             fault, hashed = _fault(context, remote, copy, there.get(copy.remote_path), believed)
-            if fault is not None and look(context.paths.workspace, each.path) != each:
-                continue  # changed or deleted under our eyes: what was compared is not this file any more
-            if fault is None and each.path in changed and not _is_alive(each.path):
+            now = each if fault is None else look(context.paths.workspace, each.path)
+            if now is None:
+                continue  # deleted under our eyes
+            if (now != each or (fault is None and each.path in changed)) and not _is_alive(each.path):
                 result.problems.append(f"{each.path}: changed since it was copied")
-            elif fault is not None:
+            elif fault is not None and now == each:
                 result.lost.append(f"{each.path}: {fault}")
                 context.store.copies.forget(remote.identity, [each.path])
             else:

@@ -9,21 +9,29 @@ from huracan.masking import json_safe
 from huracan.paths import write_bytes, write_json
 from huracan.remote.base import RemoteStore
 from huracan.remote.opening import open_remote
-from huracan.types import CheckResult, CheckState, JobResult, Outcome
+from huracan.types import CheckResult, CheckState, JobResult, Outcome, Severity
 from huracan_remote.report import read_report
 
 __all__ = ["check_remote", "check_sync", "prepare"]
 
 
 def prepare(context: Context) -> JobResult:
-    """Make ``YYYY-MM-DD/`` in the remote store and write to it. Raises TryAgainError where that does not work."""
+    """Make ``YYYY-MM-DD/`` in the remote store and write to it; partly failed where that does not work.
+
+    A night goes on without its remote store: models are made, copies wait, and the job ``finish`` fails where they
+    still have to at the end.
+    """
     folder = f"{context.current_run.run_date:%Y-%m-%d}"
-    with open_remote(context) as remote:
-        if remote is None:
-            return JobResult(Outcome.DONE, "no remote store is set: results stay on this machine")
-        remote.make_folder(folder)
-        _write_and_read_back(context, remote, f"{folder}/.huracan-write-check")
     _keep_settings(context)
+    try:
+        with open_remote(context) as remote:
+            if remote is None:
+                return JobResult(Outcome.NOTHING_TO_DO, "no remote store is set: results stay on this machine")
+            remote.make_folder(folder)
+            _write_and_read_back(context, remote, f"{folder}/.huracan-write-check")
+    except HuracanError as error:
+        context.emit("remote.away", Severity.WARNING, f"copies wait: {error}")
+        return JobResult(Outcome.PARTLY_FAILED, "the remote store cannot be used; copies wait", (str(error),))
     context.progress.step(f"prepare {folder}")
     return JobResult(Outcome.DONE, f"remote folder {folder} stands and can be written")
 
@@ -48,12 +56,17 @@ def check_remote(context: Context | None) -> CheckResult:
     try:
         with open_remote(context) as remote:
             if remote is None:
+                wrong = next((line for line in context.settings.mistakes if "remote" in line), None)
+                if wrong is not None:
+                    return CheckResult(CheckState.FAILED, wrong, "mend this setting: nothing is copied until then")
                 return CheckResult(
                     CheckState.WARNING,
                     "no remote store is set",
                     "set remote.name, so that results survive this machine's disk",
                 )
-            remote.stat("huracan-health-check")
+            # A listing, since a bucket that is not there has no file either; of a folder that is never there, so that
+            # it is short.
+            next(iter(remote.list("huracan-health-check/")), None)
     except HuracanError as error:
         return CheckResult(
             CheckState.FAILED, str(error), "mend the place that the section remote names, or choose another"
@@ -71,6 +84,8 @@ def check_sync(context: Context | None) -> CheckResult:
         return CheckResult(CheckState.FAILED, said, "do what it says; `huracan sync status` names what is not safe")
     if report["state"] == "offline":
         return CheckResult(CheckState.WARNING, said, "`huracan sync status` names what is not safe")
+    if report.get("problems"):
+        return CheckResult(CheckState.WARNING, f"{said}; {report['problems'][0]}", "`huracan sync now` names them all")
     return CheckResult(CheckState.OK, said)
 
 

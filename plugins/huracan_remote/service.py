@@ -80,6 +80,10 @@ def _copied(workspace: Path, path: str) -> str | None:
     return None if hidden or kind_of(f"{relative}/") is None else relative
 
 
+class RefusedError(HuracanError):
+    """The remote store answers, and takes nothing."""
+
+
 class _Sync:
     """What the loop knows from round to round; none of it is needed after a restart."""
 
@@ -92,6 +96,7 @@ class _Sync:
         self._copied_at: dict[str, float] = {}
         self._due: dict[Kind | None, float] = dict.fromkeys([*Kind, None], 0.0)
         self._again: dict[Kind | None, float] = {}
+        self._busy: dict[Kind | None, int] = {}
         self._failures, self._pause_until = 0, 0.0
         self._away_since: float | None = None
         self._told = False
@@ -130,22 +135,27 @@ class _Sync:
         remote = self._open()
         pace = Pace(self._settings.kilobytes_per_second, self._report.progress(self._context.progress.step))
         settle = self._settings.settle_seconds
-        unsettled: set[Kind | None] = set()
+        done = Sweep()
         with self._context.long_step(LONG_STEP):
-            self._copy_hot(remote, hot, pace, now)
+            self._copy_hot(remote, hot, pace, now, done)
             kinds = [kind for kind in due if kind is not None]
-            if kinds and self._note(sweep(self._context, remote, kinds, pace, settle=settle), pace):
-                unsettled |= set(kinds)
+            if kinds:
+                self._note(sweep(self._context, remote, kinds, pace, settle=settle), pace, done)
             if None in due and Kind.CANDLES not in due:
-                done = sweep(self._context, remote, [Kind.CANDLES], pace, settle=settle, only_new=True)
-                unsettled |= {None} if self._note(done, pace) else set()
+                new = sweep(self._context, remote, [Kind.CANDLES], pace, settle=settle, only_new=True)
+                self._note(new, pace, done)
+        busy = {kind_of(path) for path in done.unsettled}
         for kind in due:
-            # Where somebody was still writing it is looked again soon.
-            pause = settle + 0.5 if kind in unsettled else self._minutes(kind) * 60.0
-            self._due[kind] = time.monotonic() + pause
+            # Where somebody was still writing it is looked again soon, and less often the longer that goes on.
+            self._busy[kind] = self._busy.get(kind, 0) + 1 if kind in busy else 0
+            soon = (settle + 0.5) * 2.0 ** min(self._busy[kind], 20)
+            usual = self._minutes(kind) * 60.0
+            self._due[kind] = time.monotonic() + (min(soon, usual) if kind in busy else usual)
         self._copied_at = {path: at for path, at in self._copied_at.items() if now - at < LEAST_BETWEEN}
+        if done.problems and not done.compared:
+            raise RefusedError(f"nothing is taken: {done.problems[0]}")
 
-    def _copy_hot(self, remote: RemoteStore, hot: list[str], pace: Pace, now: float) -> None:
+    def _copy_hot(self, remote: RemoteStore, hot: list[str], pace: Pace, now: float, total: Sweep) -> None:
         """Copy files that were said to have changed; one that never gets quiet is copied as it is after a while."""
         restless = [path for path in hot if now - self._hot[path] >= LONGEST_UNREST]
         quiet = [path for path in hot if path not in restless]
@@ -153,18 +163,22 @@ class _Sync:
             if not paths:
                 continue
             done = sweep_paths(self._context, remote, paths, pace, settle=settle)
-            self._note(done, pace)
-            self._copied_at |= dict.fromkeys(done.compared, now)
+            self._note(done, pace, total)
             for path in paths:
-                if path in done.compared or not done.later:
+                # One that is still written to is tried again as soon as it may be quiet, any other not for a while.
+                unsettled = path in done.unsettled
+                self._copied_at[path] = now - (LEAST_BETWEEN - settle - 0.5 if unsettled else 0.0)
+                if not unsettled:
                     del self._hot[path]
 
-    def _note(self, done: Sweep, pace: Pace) -> bool:
-        """Tell of what was done; say whether something was left for later."""
+    def _note(self, done: Sweep, pace: Pace, total: Sweep) -> None:
+        """Tell of what was done, and add it to what this round did."""
         for problem in done.problems:
             self._context.log.warning("sync: %s", problem)
         self._report.done(done, pace.sent)
-        return done.later > 0
+        total.problems += done.problems
+        total.compared |= done.compared
+        total.unsettled |= done.unsettled
 
     def _minutes(self, kind: Kind | None) -> float:
         return {

@@ -60,7 +60,7 @@ class S3Store:
     def make_folder(self, path: str) -> None:
         """Do nothing but look whether the bucket answers: keys need no folders."""
         checked_path(path)
-        with self._reporting(path):
+        with self._reporting(""):
             self._client.head_bucket(Bucket=self._settings.bucket)
 
     def put(self, source: Path, path: str, sent: Sent = nobody) -> RemoteFile:

@@ -47,7 +47,8 @@ class SftpStore:
     @property
     def identity(self) -> str:
         """Name user, machine and folder."""
-        return f"sftp:{self._settings.user}@{self._settings.host}:{self._settings.port}/{self._settings.folder}"
+        place = f"{self._settings.user}@{self._settings.host}:{self._settings.port}"
+        return f"sftp:{place}/{self._settings.folder.removeprefix('/')}"
 
     def make_folder(self, path: str) -> None:
         with self._reporting(path) as sftp:
@@ -135,8 +136,11 @@ class SftpStore:
         target = posixpath.join(self._settings.folder, path)
         try:
             sftp.mkdir(target)
-        except OSError:
-            sftp.stat(target)  # it stands already, or this says what is wrong
+        except OSError as error:
+            try:
+                sftp.stat(target)  # it may stand already
+            except OSError:
+                raise error from None
         self._made.add(path)
 
     @staticmethod
@@ -145,7 +149,11 @@ class SftpStore:
             sftp.posix_rename(temporary, target)
         except OSError as error:
             # A server says "Failure" to many things; a folder in the way is no reason to leave out the others.
-            if error.errno is None and stat.S_ISDIR(sftp.stat(target).st_mode or 0):
+            try:
+                folder = error.errno is None and stat.S_ISDIR(sftp.stat(target).st_mode or 0)
+            except OSError:
+                folder = False
+            if folder:
                 raise DataError(path, "is a folder there") from None
             raise
 

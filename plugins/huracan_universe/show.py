@@ -115,7 +115,7 @@ def _print_dropped(screen: Console, dropped: list[UniverseDecision]) -> None:
     for each in dropped:
         # Sentences come from plugins and names from an exchange: shown as they are, never as markup.
         parts = [Text.assemble(reason, (f" ({rule})", "bright_black")) for rule, reason in each.reasons]
-        table.add_row(Text(each.symbol), _turnover(each.facts["quote_volume_24h"]), Text("; ").join(parts))
+        table.add_row(Text(each.symbol), _turnover(each.facts.get("quote_volume_24h")), Text("; ").join(parts))
     screen.print(table)
 
 

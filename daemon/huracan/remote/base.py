@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from huracan.errors import DataError, HuracanError
+from huracan.errors import DataError, HuracanError, TryAgainError
 
 __all__ = ["BLOCK_BYTES", "RemoteFile", "RemoteStore", "Sent", "Stored", "blocks", "checked_path", "nobody", "put_each"]
 
@@ -103,10 +103,12 @@ def put_each(store: RemoteStore, files: Sequence[tuple[Path, str]], sent: Sent) 
     for source, path in files:
         try:
             yield Stored(path, store.put(source, path, sent))
-        except (DataError, FileNotFoundError) as error:
-            yield Stored(
-                path, error=error if isinstance(error, HuracanError) else DataError(path, "is no file any more")
-            )
+        except DataError as error:
+            yield Stored(path, error=error)
+        except FileNotFoundError:
+            if source.is_file():
+                raise TryAgainError(f"{store.identity}: {path} cannot be stored there at the moment") from None
+            yield Stored(path, error=DataError(path, "is no file any more"))
 
 
 def blocks(file: BinaryIO, sent: Sent, size: int = BLOCK_BYTES) -> Iterator[bytes]:

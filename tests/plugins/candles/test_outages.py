@@ -150,13 +150,3 @@ def test_a_hole_that_nobody_asked_about_is_no_outage(begin_run: Callable[..., Co
     puppet.dies_after = None
     run(longer)
     assert report(longer)["symbols"]["ADA-USDT"]["gaps"] == []
-
-
-def test_pairs_believe_each_other_only_where_several_agree() -> None:
-    silences, gap = Silences("a", "1h"), Gap(HOUR, 5 * HOUR, 4)
-    for symbol in ("A", "A", "B"):
-        silences.confirm(gap, symbol)
-        assert not silences.covers(gap)
-    silences.confirm(gap, "C")
-    assert silences.covers(gap)
-    assert not silences.covers(Gap(HOUR, 6 * HOUR, 5))

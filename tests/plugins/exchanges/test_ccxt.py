@@ -213,7 +213,7 @@ def test_the_servers_own_limit_is_never_hit(open_exchange: Open) -> None:
 def test_an_exchange_that_stays_away_is_given_up_in_words(open_exchange: Open) -> None:
     with binance() as server:
         server.faults.append(lambda _: Fault(reset_before=True))
-        with pytest.raises(TryAgainError, match=r"binance: is away \(\w+\); tried \d+ times"):
+        with pytest.raises(TryAgainError, match=r"binance: is away \(\w+: .+\); tried \d+ times"):
             open_exchange(server, patience_seconds=1.0).markets()
 
 

@@ -98,20 +98,34 @@ def test_a_pair_that_traded_between_two_wide_looks_is_found() -> None:
 
 
 @given(
-    st.lists(st.integers(0, 2400), max_size=600, unique=True),
+    st.lists(st.integers(0, 300), max_size=250, unique=True),
     st.integers(0, 2400),
     st.integers(0, 2400),
     st.integers(20, 100),
+    st.integers(5, 100),
     st.booleans(),
 )
-def test_every_rate_is_found_whatever_end_of_a_full_page_is_cut(
-    hours: list[int], since: int, until: int, limit: int, newest_first: bool
+def test_every_rate_is_found_whatever_end_of_a_page_is_cut(
+    hours: list[int], since: int, until: int, limit: int, page: int, newest_first: bool
 ) -> None:
-    known = {hour * HOUR: hour / 1e6 for hour in hours}
+    known = {8 * hour * HOUR: hour / 1e6 for hour in hours}
 
     def fetch(start: int, end: int) -> dict[int, float]:
-        due = sorted(at for at in known if start <= at < end)
-        return {at: known[at] for at in (due[-limit:] if newest_first else due[:limit])}
+        due = sorted(at for at in known if start < at < end)  # an exclusive bound
+        return {at: known[at] for at in (due[-page:] if newest_first else due[:page])}
 
     found = walk_rates(fetch, since * HOUR, until * HOUR, limit)
     assert found == {at: rate for at, rate in known.items() if since * HOUR <= at < until * HOUR}
+
+
+@pytest.mark.parametrize("most", [60, 100, 300])
+def test_pages_that_keep_the_newest_of_a_window_lose_nothing(most: int) -> None:
+    known = list(range(1000))
+
+    def fetch(start: int, rows: int) -> Sequence[Row]:
+        begin = start // HOUR
+        page = [hour for hour in known if begin < hour <= begin + rows][-most:]
+        return [(hour * HOUR, 1.0, 2.0, 0.5, 1.0, 3.0) for hour in page]
+
+    pages = walk(fetch, "AAA-USDT", "1h", 0, 1000 * HOUR, 300)
+    assert [int(at) // HOUR for page in pages for at in page.timestamp] == known

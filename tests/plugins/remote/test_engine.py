@@ -242,7 +242,7 @@ def test_a_disk_without_room_for_a_second_copy_sends_nothing_half(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10_000_000))
     done = everything(context, moody)
     assert (done.files, done.later) == (0, 1)
-    assert "models/big: is not copied: less than 67 MB would be left on the disk" in done.problems
+    assert done.problems == ["1 files are not copied: less than 67 MB would be left on the disk"]
     assert copies(remote_folder) == {}
 
 
@@ -297,3 +297,10 @@ def test_one_who_comes_second_waits_for_the_first(
     threading.Timer(6.0, free.set).start()  # longer than one try for the lock
     assert everything(context, moody).files == 1
     thread.join()
+
+
+def test_a_log_from_the_future_is_copied_whole(context: Context, moody: Any, remote_folder: Path, write: Write) -> None:
+    write("logs/crash.log", b"the last words", at=time.time() + 86_400)
+    everything(context, moody)
+    assert everything(context, moody).files == 0
+    assert list(copies(remote_folder).values()) == [b"the last words"]

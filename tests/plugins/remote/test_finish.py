@@ -14,6 +14,7 @@ from huracan.context import Context
 from huracan.errors import TryAgainError
 from huracan.types import Outcome
 from huracan_remote.finish import run
+from huracan_remote.tree import scan
 
 Write = Callable[..., Path]
 
@@ -82,7 +83,7 @@ def test_an_unchanged_tree_is_compared_by_one_listing(context: Context, moody: A
 def test_without_a_remote_store_it_says_so(make_context: Callable[..., Context]) -> None:
     result = run(make_context(plugins=["remote"]))
     assert (result.outcome, result.summary) == (
-        Outcome.DONE, "no remote store is set: results stay on this machine",
+        Outcome.NOTHING_TO_DO, "no remote store is set: results stay on this machine",
     )  # fmt: skip
 
 
@@ -102,3 +103,29 @@ def test_a_copy_that_rotted_under_the_same_time_is_found_within_a_month(
     ]
     assert outcomes.count(Outcome.PARTLY_FAILED) == 1
     assert copy.read_bytes() == b"content", "and it was made again"
+
+
+def test_a_file_that_changes_while_its_copy_is_gone_is_copied_all_the_same(
+    context: Context, moody: Any, remote_folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("champions/A.json", at=1.7e9)
+    run(context)
+    (remote_folder / "2023-11-14/champions/A.json").unlink()
+    changed: list[int] = []
+    listed = moody.list
+
+    def and_change(prefix: str = "") -> Any:
+        if not changed:
+            changed.append(1)
+            monkeypatch.setattr("huracan_remote.finish.scan", once_then_change)
+        return listed(prefix)
+
+    def once_then_change(*given: Any, **options: Any) -> Any:
+        found = list(scan(*given, **options))
+        write("champions/A.json", b"changed", at=1.7e9 + 5)
+        monkeypatch.setattr("huracan_remote.finish.scan", scan)
+        return iter(found)
+
+    monkeypatch.setattr(moody, "list", and_change)
+    assert run(context).outcome is Outcome.DONE
+    assert (remote_folder / "2023-11-14/champions/A.json").read_bytes() == b"changed"

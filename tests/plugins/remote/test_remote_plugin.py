@@ -11,7 +11,7 @@ import pytest
 from huracan import hookimpl
 from huracan.config import Section
 from huracan.context import Context
-from huracan.errors import SettingsError, TryAgainError
+from huracan.errors import SettingsError
 from huracan.paths import write_json
 from huracan.remote.local import LocalFolderStore
 from huracan.testing import stand_in
@@ -48,15 +48,18 @@ def test_preparing_twice_is_fine(make_context: Make, copies: Path) -> None:
     assert prepare(context).outcome is Outcome.DONE
 
 
-def test_without_a_remote_store_it_says_so_and_is_done(make_context: Make) -> None:
+def test_without_a_remote_store_it_says_so_and_has_nothing_to_do(make_context: Make) -> None:
     result = prepare(make_context(as_of=AS_OF, plugins=("remote",)))
-    assert result.outcome is Outcome.DONE
+    assert result.outcome is Outcome.NOTHING_TO_DO
     assert "no remote store is set" in result.summary
 
 
-def test_an_unmounted_disk_is_asked_again_later(make_context: Make, tmp_path: Path) -> None:
-    with pytest.raises(TryAgainError, match="mount the disk"):
-        prepare(with_folder(make_context, tmp_path / "not-mounted"))
+def test_an_unmounted_disk_costs_no_night(make_context: Make, tmp_path: Path) -> None:
+    context = with_folder(make_context, tmp_path / "not-mounted")
+    result = prepare(context)
+    assert result.outcome is Outcome.PARTLY_FAILED, "the night goes on, copies wait"
+    assert "mount the disk" in result.problems[0]
+    assert [event.kind for event in context.store.events.recent()] == ["remote.away"]
 
 
 class CloudSettings(Section):
@@ -74,8 +77,9 @@ def test_a_store_that_loses_what_is_written_is_noticed_before_the_night(make_con
     offer = RemoteType("cloud", CloudSettings, lambda context, settings: Forgetful(copies))
     cloud = stand_in("cloud", huracan_remotes=hookimpl(lambda: [offer]))
     context = make_context({"remote": {"name": "cloud"}}, as_of=AS_OF, plugins=("remote",), extra=[cloud])
-    with pytest.raises(TryAgainError, match="reads back differently"):
-        prepare(context)
+    result = prepare(context)
+    assert result.outcome is Outcome.PARTLY_FAILED
+    assert "reads back differently" in result.problems[0]
     assert not list(context.paths.state.glob("remote*"))
 
 

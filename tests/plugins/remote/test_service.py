@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from huracan.context import Context
-from huracan.errors import TryAgainError, UsageError
+from huracan.errors import DataError, TryAgainError, UsageError
 from huracan.types import Severity
-from huracan_remote import service
+from huracan_remote import engine, service
 from huracan_remote.service import _Sync
 
 Write = Callable[..., Path]
@@ -73,6 +73,19 @@ def test_files_are_copied_as_they_appear_and_a_kill_loses_none(
     assert again.wait(20) == 0, "SIGTERM ends it in order"
     report = json.loads((workspace / "state" / "sync.json").read_text())
     assert report["error"] is None
+
+
+def test_it_does_not_log_what_its_own_log_makes_it_hear(
+    start: Callable[..., subprocess.Popen[bytes]], write: Write, remote_folder: Path, workspace: Path
+) -> None:
+    write("champions/a.json", at=1.7e9)
+    process = start()
+    wait_for((remote_folder / "2023-11-14/champions/a.json").exists)
+    time.sleep(4.0)
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    lines = (workspace / "logs" / "huracan.jsonl").read_text().splitlines()
+    assert len(lines) < 10, lines[-3:]
 
 
 def test_a_store_that_is_written_all_the_time_keeps_nobody_waiting(
@@ -171,9 +184,9 @@ def test_a_file_that_never_gets_quiet_is_copied_after_a_while(
     sync: _Sync, context: Context, moody: Any, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "LONGEST_UNREST", 0.5)
-    sync._settings = sync._settings.model_copy(update={"settle_seconds": 30.0})
+    sync._settings = sync._settings.model_copy(update={"settle_seconds": 0.4})
     sync.round(set())
-    end = time.monotonic() + 1.5
+    end = time.monotonic() + 4.0
     while time.monotonic() < end:
         write("champions/restless.json", f"{time.monotonic()}".encode(), at=time.time())
         sync.round({"champions/restless.json"})
@@ -232,3 +245,36 @@ def test_without_a_remote_store_it_stays_idle(tmp_path: Path, workspace: Path) -
             process.wait(3)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+
+
+def test_a_store_that_takes_nothing_is_told_of(sync: _Sync, context: Context, moody: Any, write: Write) -> None:
+    write("champions/A.json")
+    moody.fails = DataError("champions/A.json", "may not be written by this user")
+    sync.round(set())
+    assert events(context) == ["sync.away"]
+    report = json.loads((context.paths.state / "sync.json").read_text())
+    assert report["state"] == "refused"
+    assert "nothing is taken: champions/A.json" in report["error"]
+
+
+def test_a_file_that_cannot_be_read_is_not_tried_every_second(
+    sync: _Sync, context: Context, moody: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("champions/good.json")
+    sync.round(set())
+    write("champions/A.json")
+    write("champions/B.json")
+    tried: list[str] = []
+    copy = engine._copy_regular
+
+    def refuse(source: Path, target: Path) -> Any:
+        tried.append(source.name)
+        if source.name == "A.json":
+            raise PermissionError(13, "Permission denied")
+        return copy(source, target)
+
+    monkeypatch.setattr(engine, "_copy_regular", refuse)
+    for _ in range(10):
+        sync.round({"champions/A.json", "champions/B.json"})
+    assert tried.count("A.json") == 1
+    assert "champions/B.json" in context.store.copies.known(moody.identity)

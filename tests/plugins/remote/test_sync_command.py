@@ -54,9 +54,9 @@ def test_prune_deletes_copies_of_what_is_gone_only_when_told(
     huracan("sync", "now")
     file.unlink()
     copy = remote_folder / "2024-01-05/models/A/20240105_020000Z/model.bin"
-    assert "1 copies would be deleted" in huracan("sync", "prune", "--dry-run").stdout
+    assert "1 copy to delete" in huracan("sync", "prune", "--dry-run").stdout
     assert copy.exists()
-    assert "1 copies were deleted" in huracan("sync", "prune").stdout
+    assert "1 copy deleted" in huracan("sync", "prune").stdout
     assert not copy.exists()
 
 
@@ -66,7 +66,7 @@ def test_restore_brings_a_workspace_back(huracan: Huracan, write: Write, workspa
     file.unlink()
     result = huracan("sync", "restore")
     assert result.returncode == 0, result.stderr
-    assert "1 files (0.0 MB) came back, compared by hash" in result.stdout
+    assert "1 file (0.0 MB) came back, compared by hash" in result.stdout
     assert file.read_bytes() == b"{}"
 
 
@@ -107,5 +107,5 @@ def test_what_was_pruned_does_not_come_back_from_an_older_day(
         write("champions/A.json", b"day %d" % day, at=1.7e9 + day * 86_400)
         huracan("sync", "now")
     file.unlink()
-    assert "3 copies were deleted" in huracan("sync", "prune").stdout
+    assert "3 copies deleted" in huracan("sync", "prune").stdout
     assert [path.name for path in remote_folder.rglob("*.json") if path.name != "settings.json"] == ["B.json"]

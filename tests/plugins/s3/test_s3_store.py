@@ -51,8 +51,13 @@ def test_a_missing_bucket_and_a_server_that_is_away_are_said(bucket: dict[str, A
     source = tmp_path / "x"
     source.write_bytes(b"x")
     missing = opened(bucket, bucket="not-there-at-all")
-    with pytest.raises(UsageError, match="there is no such bucket"):
-        missing.put(source, "x")
+    for ask in (
+        lambda: missing.put(source, "x"),
+        lambda: missing.make_folder("2024-01-01"),
+        lambda: [*missing.list("x/")],
+    ):
+        with pytest.raises(UsageError, match="there is no such bucket"):
+            ask()
     missing.close()
     away = opened(bucket, endpoint="http://127.0.0.1:9", timeout_seconds=1.0)
     with pytest.raises(TryAgainError, match="is away"):
