@@ -17,7 +17,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
@@ -76,8 +76,22 @@ def make_parser(name: str, module: ModuleType) -> argparse.ArgumentParser:
     parser = _Parser(prog=f"huracan {name}", description=module.__doc__, formatter_class=_Formatter)
     module.configure(parser)
     _common_options(parser)
+    for nested in _nested(parser):
+        # Given behind a sub-command they count as well; where they are not, they leave alone what stood before it.
+        _common_options(nested, default=argparse.SUPPRESS)
     parser.set_defaults(json=False)
     return parser
+
+
+def _nested(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the parsers of sub-commands; each is described by the line that its command's help has for it."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for told in action._choices_actions:
+                found: argparse.ArgumentParser = action.choices[told.dest]
+                found.description = found.description or f"{(told.help or '').capitalize()}."
+                yield found
+                yield from _nested(found)
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -101,11 +115,12 @@ def _general_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _common_options(parser: argparse.ArgumentParser) -> None:
+def _common_options(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     group = parser.add_argument_group("common options")
+    switched_off = False if default is None else default
     group.add_argument(
-        "-c", "--config", metavar="FILE", type=Path, action="append",
+        "-c", "--config", metavar="FILE", type=Path, action="append", default=default,
         help="settings file; repeatable, later wins (default: /etc/huracan/settings.yaml and conf.d)",
     )  # fmt: skip
-    group.add_argument("-v", "--verbose", action="store_true", help="log debug messages too")
-    group.add_argument("--no-color", action="store_true", help="print without colours")
+    group.add_argument("-v", "--verbose", action="store_true", default=switched_off, help="log debug messages too")
+    group.add_argument("--no-color", action="store_true", default=switched_off, help="print without colours")

@@ -109,3 +109,11 @@ def test_what_was_pruned_does_not_come_back_from_an_older_day(
     file.unlink()
     assert "3 copies deleted" in huracan("sync", "prune").stdout
     assert [path.name for path in remote_folder.rglob("*.json") if path.name != "settings.json"] == ["B.json"]
+
+
+def test_common_options_may_stand_behind_a_sub_command(huracan: Huracan, tmp_path: Path) -> None:
+    huracan("sync", "status")
+    command = [sys.executable, "-m", "huracan", "sync", "status", "-c", str(tmp_path / "settings.yaml"), "--no-color"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "0 of 0 files are safe" in done.stdout
