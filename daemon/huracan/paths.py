@@ -22,6 +22,7 @@ __all__ = [
     "Paths",
     "canonical_json",
     "read_document",
+    "read_json",
     "safe_symbol",
     "sha256_of",
     "sweep_temporary",
@@ -185,6 +186,15 @@ def canonical_json(value: Any) -> bytes:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` atomically as canonical JSON."""
     write_bytes(path, canonical_json(value))
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file, None where there is none."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def read_document(path: Path, job: str) -> Any:

@@ -9,7 +9,7 @@ from huracan.clock import milliseconds
 from huracan.context import Context
 from huracan.errors import DataError, TryAgainError, UsageError
 from huracan.market.candles import timeframe_ms
-from huracan.market.checks import Gap, find_breaks, find_gaps, last_segment_start, scaled_jump_ratio
+from huracan.market.checks import find_breaks, find_gaps, last_segment_start, scaled_jump_ratio
 from huracan.market.exchange import open_exchange
 from huracan.market.workers import askers
 from huracan.paths import read_document, write_json
@@ -57,9 +57,7 @@ def run(context: Context) -> JobResult:
         "references": [symbol for symbol in references if not results[symbol].failed],
         "restored": restored,
         "outages": [{"from": since, "to": until} for since, until in _within(silences.outages, window)],
-        "symbols": {
-            symbol: _entry(context, result, window, settings, silences.outages) for symbol, result in results.items()
-        },
+        "symbols": {symbol: _entry(context, result, window, settings, silences) for symbol, result in results.items()},
         "quarantined": [entry for result in results.values() for entry in result.quarantined],
     }
     write_json(context.paths.candle_report(run.run_date), report)
@@ -164,7 +162,7 @@ def _funding_entry(context: Context, result: Symbol) -> dict[str, Any] | None:
 
 
 def _entry(
-    context: Context, result: Symbol, window: Window, settings: CandleSettings, outages: Spans
+    context: Context, result: Symbol, window: Window, settings: CandleSettings, silences: Silences
 ) -> dict[str, Any]:
     candles = result.candles
     ratio = scaled_jump_ratio(settings.max_jump_ratio, settings.timeframe)
@@ -180,18 +178,18 @@ def _entry(
         "usable_rows": int((candles.timestamp >= usable_since).sum()),
         "breaks": [{"at": each.at, "kind": each.kind, "sentence": each.sentence} for each in breaks],
         "gaps": [
-            {"from": gap.since, "to": gap.until, "bars": gap.bars, "cause": _cause(gap, outages)}
+            # Whose it is: the exchange's, or this pair's, which did not trade.
+            {
+                "from": gap.since,
+                "to": gap.until,
+                "bars": gap.bars,
+                "cause": "outage" if silences.covers(gap) else "silence",
+            }
             for gap in find_gaps(candles, settings.timeframe)
         ],
         "funding": _funding_entry(context, result),
         "problems": list(result.problems),
     }
-
-
-def _cause(gap: Gap, outages: Spans) -> str:
-    """Say whose a gap is: the exchange's, or this pair's, which did not trade."""
-    silent = any(since <= gap.since and gap.until <= until for since, until in outages)
-    return "outage" if silent else "silence"
 
 
 def _outcome(selected: Sequence[str], results: dict[str, Symbol]) -> JobResult:

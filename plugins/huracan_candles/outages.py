@@ -17,7 +17,7 @@ import numpy as np
 from huracan.market.candles import Candles, timeframe_ms
 from huracan.market.checks import Gap
 from huracan.paths import write_json
-from huracan_candles.cache import Spans, add_span
+from huracan_candles.cache import Spans, add_span, missing
 
 __all__ = ["Silences", "find_outages"]
 
@@ -47,7 +47,7 @@ class Silences:
 
     def covers(self, gap: Gap) -> bool:
         """Say whether the exchange is known to have been out of order for all of a gap."""
-        return any(since <= gap.since and gap.until <= until for since, until in self.outages)
+        return not missing(self.outages, gap.since, gap.until)
 
     def remember(self, path: Path, found: Spans) -> None:
         """Add outages to those of earlier nights, and write them where that changes anything."""
@@ -70,10 +70,10 @@ def find_outages(histories: Sequence[tuple[Candles, Spans]], timeframe: str) -> 
     if len(known) < FEWEST_PAIRS:
         return ()
     lacking = np.concatenate([_missing(times, asked, length) for times, asked in known])
-    missing, counts = np.unique(lacking, return_counts=True)
-    alive = sum(_inside(missing, asked) & (times[0] < missing) & (missing < times[-1]) for times, asked in known)
+    absent, counts = np.unique(lacking, return_counts=True)
+    alive = sum(_inside(absent, asked) & (times[0] < absent) & (absent < times[-1]) for times, asked in known)
     spans: Spans = ()
-    for at in missing[(alive >= FEWEST_PAIRS) & (counts >= MOST_PAIRS_SILENT * alive)].tolist():
+    for at in absent[(alive >= FEWEST_PAIRS) & (counts >= MOST_PAIRS_SILENT * alive)].tolist():
         spans = add_span(spans, at, at + length)
     return spans
 

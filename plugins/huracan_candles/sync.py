@@ -143,7 +143,7 @@ def _new_gaps(cached: cache.Cached, window: Window, missing: cache.Spans, silenc
     fresh = [
         gap
         for gap in find_gaps(cached.candles, window.timeframe)
-        if any(since <= gap.since and gap.until <= until for since, until in missing)
+        if not cache.missing(missing, gap.since, gap.until)
         and not cache.missing(cached.asked, gap.since, gap.until)
         and not silences.covers(gap)
     ]

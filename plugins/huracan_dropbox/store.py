@@ -16,7 +16,7 @@ from typing import Any
 
 from huracan.errors import DataError, HuracanError, TryAgainError
 from huracan.paths import write_atomically
-from huracan.remote.base import RemoteFile, Sent, Stored, blocks, checked_path, nobody
+from huracan.remote.base import RemoteFile, Sent, Stored, blocks, checked_path, nobody, put_one
 from huracan_dropbox.client import Client, RefusedError
 from huracan_dropbox.sessions import Session, Sessions
 from huracan_dropbox.settings import DropboxSettings
@@ -73,7 +73,7 @@ class DropboxStore:
         """Store small files in batches, large ones alone."""
         for batch in self._batches(files):
             if len(batch) == 1:
-                yield self._alone(*batch[0], sent)
+                yield put_one(self, *batch[0], sent)
                 continue
             begun = list(self._pool.map(lambda each: self._begin(each[0], each[1], sent), batch))
             ready = []
@@ -181,14 +181,6 @@ class DropboxStore:
         if stored.file is not None:
             self._sessions.forget(path)
         return stored
-
-    def _alone(self, source: Path, path: str, sent: Sent) -> Stored:
-        try:
-            return Stored(path, self.put(source, path, sent))
-        except FileNotFoundError:
-            return Stored(path, error=DataError(path, "is no file any more"))
-        except DataError as error:
-            return Stored(path, error=error)
 
     def _begin(self, source: Path, path: str, sent: Sent) -> Session | DataError:
         try:

@@ -80,7 +80,7 @@ class CcxtClient:
         return int(limit) if limit else default
 
     def milliseconds(self) -> int:
-        """Return what ccxt takes for now, ms since 1970."""
+        """Return what time it is to ccxt, ms since 1970."""
         return int(self._client.milliseconds())
 
     def timeframes(self) -> Mapping[str, Any]:

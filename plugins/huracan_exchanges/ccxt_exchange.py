@@ -239,7 +239,7 @@ class CcxtExchange:
         """Return when the first daily candle of the last years opened: the listing, or a day that came after it."""
         now = milliseconds(self._now)
         pages = self._pages(symbol, "1d", now - now % DAY_MS - FIRST_DAYS * DAY_MS, now, whole=False)
-        first = next((page for page in pages if len(page)), None)
+        first = next(pages, None)  # a page is never empty
         return None if first is None else instant(int(first.timestamp[0]))
 
     def _book(self, symbol: str) -> Mapping[str, Any]:

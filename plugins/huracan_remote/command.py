@@ -58,13 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
     with _shown(arguments) as progress:
         context = open_context(arguments, create=not looks, progress=progress)
         with context.store:
-            return _do(commands[arguments.sync_command], context, arguments)
-
-
-def _do(command: Callable[[Context, argparse.Namespace], int], context: Context, arguments: argparse.Namespace) -> int:
-    if context.settings.sections.get("remote") is None:
-        raise UsageError("no remote store is set: see remote.name in the settings")
-    return command(context, arguments)
+            if context.settings.sections.get("remote") is None:
+                raise UsageError("no remote store is set: see remote.name in the settings")
+            return commands[arguments.sync_command](context, arguments)
 
 
 class _OneLine(SilentProgress):
@@ -91,10 +87,11 @@ def _shown(arguments: argparse.Namespace) -> Iterator[Progress | None]:
 
 def _status(context: Context, arguments: argparse.Namespace) -> int:
     """Compare the workspace with what is known of the copies; the remote store is not asked."""
+    from huracan.paths import read_json
     from huracan.remote.opening import open_remote
     from huracan_remote.engine import pending
     from huracan_remote.layout import is_appended
-    from huracan_remote.report import read_report
+    from huracan_remote.report import REPORT
     from huracan_remote.settings import SyncSettings
     from huracan_remote.tree import scan
 
@@ -107,7 +104,7 @@ def _status(context: Context, arguments: argparse.Namespace) -> int:
     # A log grows all the time: its copy is as new as the last look at it.
     live = {path for path, copy in known.items() if is_appended(path) and copy.copied_at > fresh}
     unsafe = [each for each in pending(files, known) if each.path not in live]
-    service = read_report(context.paths.state / "sync.json")
+    service = read_json(context.paths.state / REPORT)
     value = {
         "remote": identity,
         "files": len(files),

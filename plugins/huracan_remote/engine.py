@@ -21,12 +21,12 @@ from filelock import FileLock, Timeout
 
 from huracan.context import Context
 from huracan.errors import LockedError, TryAgainError
-from huracan.remote.base import RemoteFile, RemoteStore, Sent, Stored
+from huracan.remote.base import RemoteFile, RemoteStore, Sent, Stored, holds
 from huracan.store import RemoteCopy
 from huracan_remote.layout import Kind, importance, is_appended, remote_path
 from huracan_remote.tree import Local, look, scan
 
-__all__ = ["Sweep", "alone", "pending", "sweep", "sweep_paths"]
+__all__ = ["Sweep", "alone", "copy_of", "pending", "sweep", "sweep_paths"]
 
 BATCH_FILES = 100
 BATCH_BYTES = 32 * 1024 * 1024
@@ -185,7 +185,7 @@ def _copy_batch(
         target = remote_path(each.path, each.modified_ns, time.time())
         copy = known.get(each.path)
         if copy is not None and copy.remote_path == target and _is_same(remote, source, copy):
-            same.append(_copy(each, target, copy.content_hash, copy.revision))
+            same.append(copy_of(each, _stored(copy)))
             result.compared.add(each.path)
         else:
             held[target] = each, source
@@ -211,31 +211,32 @@ def _take_note(
     each, source = held[answer.path]
     if answer.file is None:
         result.problems.append(f"{each.path}: {answer.error}")
-    elif not _is_there(remote, source, answer.file):
+    elif not holds(remote, source, answer.file):
         result.problems.append(f"{each.path}: the remote store holds other bytes than were sent; it is sent again")
     else:
-        copies.append(_copy(each, answer.path, answer.file.content_hash, answer.file.revision))
+        copies.append(copy_of(each, answer.file))
         result.compared.add(each.path)
         result.files, result.size = result.files + 1, result.size + each.size
 
 
-def _copy(local: Local, target: str, content_hash: str | None, revision: str | None) -> RemoteCopy:
+def copy_of(local: Local, stored: RemoteFile) -> RemoteCopy:
+    """Return the row that says: this file, as it is here, lies there."""
     # The clock of a run stands still; when a copy was made is a fact of this machine.
     now = datetime.fromtimestamp(time.time(), UTC)
-    return RemoteCopy(local.path, target, local.size, local.modified_ns, content_hash, revision, now)
+    return RemoteCopy(
+        local.path, stored.path, local.size, local.modified_ns, stored.content_hash, stored.revision, now
+    )  # fmt: skip
+
+
+def _stored(copy: RemoteCopy) -> RemoteFile:
+    return RemoteFile(copy.remote_path, copy.size, copy.copied_at, copy.content_hash, copy.revision)
 
 
 def _is_same(remote: RemoteStore, source: Path, copy: RemoteCopy) -> bool:
     """Say whether a file that was only touched has the bytes of its copy still."""
     if copy.content_hash is None or source.stat().st_size != copy.size:
         return False
-    stored = RemoteFile(copy.remote_path, copy.size, copy.copied_at, copy.content_hash, copy.revision)
-    return remote.content_hash(source, stored) == copy.content_hash
-
-
-def _is_there(remote: RemoteStore, source: Path, stored: RemoteFile) -> bool:
-    expected = remote.content_hash(source, stored)
-    return remote.verify(source, stored.path) if expected is None else expected == stored.content_hash
+    return remote.content_hash(source, _stored(copy)) == copy.content_hash
 
 
 class _NoRoomError(Exception):

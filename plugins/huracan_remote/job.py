@@ -6,11 +6,11 @@ from huracan.cli.settings_text import effective
 from huracan.context import Context
 from huracan.errors import HuracanError, TryAgainError
 from huracan.masking import json_safe
-from huracan.paths import write_bytes, write_json
+from huracan.paths import read_json, write_bytes, write_json
 from huracan.remote.base import RemoteStore
 from huracan.remote.opening import open_remote
 from huracan.types import CheckResult, CheckState, JobResult, Outcome, Severity
-from huracan_remote.report import read_report
+from huracan_remote.report import REPORT
 
 __all__ = ["check_remote", "check_sync", "prepare"]
 
@@ -76,7 +76,7 @@ def check_remote(context: Context | None) -> CheckResult:
 
 def check_sync(context: Context | None) -> CheckResult:
     """Say whether copies are made: what the service ``sync`` wrote last."""
-    report = read_report(context.paths.state / "sync.json") if context is not None else None
+    report = read_json(context.paths.state / REPORT) if context is not None else None
     if context is None or context.settings.sections.get("remote") is None or report is None:
         return CheckResult(CheckState.OK, "the service sync has nothing to say")
     said = f"{report['state']} since {report['since']}" + (f": {report['error']}" if report["error"] else "")

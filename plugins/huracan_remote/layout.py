@@ -12,7 +12,7 @@ import re
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
-__all__ = ["FOLDERS", "Kind", "importance", "is_appended", "kind_of", "local_path", "remote_path"]
+__all__ = ["FOLDERS", "Kind", "importance", "is_appended", "is_hidden", "kind_of", "local_path", "remote_path"]
 
 
 class Kind(StrEnum):
@@ -55,6 +55,11 @@ def kind_of(path: str) -> Kind | None:
 def importance(path: str) -> int:
     """Return the place of a path in the queue, least first."""
     return next(place for folder, place in _ORDER.items() if path.startswith(f"{folder}/"))
+
+
+def is_hidden(path: str) -> bool:
+    """Say whether a part of a path begins with a dot: temporary files, and names that are nobody's business."""
+    return any(part.startswith(".") for part in path.split("/"))
 
 
 def is_appended(path: str) -> bool:

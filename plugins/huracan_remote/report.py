@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +13,10 @@ from huracan.errors import HuracanError
 from huracan.paths import write_json
 from huracan_remote.engine import Sweep
 
-__all__ = ["Report", "read_report"]
+__all__ = ["REPORT", "Report"]
+
+REPORT = "sync.json"
+"""The name of the file, in the folder `state` of the workspace."""
 
 LEAST_BETWEEN = 5.0
 """Seconds between two writes while nothing but the numbers changed."""
@@ -65,15 +67,6 @@ class Report:
             self._written = time.monotonic()
             with contextlib.suppress(HuracanError, OSError):  # a full disk must not end the service
                 write_json(self._path, {"schema": 1, "remote": self.remote, **self._values})
-
-
-def read_report(path: Path) -> dict[str, Any] | None:
-    """Return what the service wrote last, None where it never ran."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _now() -> str:

@@ -6,7 +6,6 @@ copied.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import zlib
@@ -18,9 +17,12 @@ from typing import Any
 
 from huracan.context import Context
 from huracan.errors import DataError, TryAgainError
-from huracan.remote.base import RemoteFile, RemoteStore
+from huracan.paths import read_json
+from huracan.remote.base import RemoteFile, RemoteStore, holds
 from huracan.store import ItemRow, ItemState, JobRow, RemoteCopy, RunRow, RunState, UniverseDecision
-from huracan_remote.layout import local_path
+from huracan_remote.engine import copy_of
+from huracan_remote.layout import is_hidden, local_path
+from huracan_remote.tree import Local
 
 __all__ = ["Restored", "newest", "restore"]
 
@@ -55,9 +57,7 @@ def newest(remote: RemoteStore, skipped: list[str] | None = None) -> dict[str, R
 
 def _is_plain(path: str) -> bool:
     """Say whether a remote name may become a path here: it comes from outside."""
-    return all(
-        part not in ("", ".", "..") and not part.startswith(".") and "\0" not in part for part in path.split("/")
-    )
+    return "\0" not in path and "" not in path.split("/") and not is_hidden(path)
 
 
 def restore(context: Context, remote: RemoteStore, *, everything: bool = False, dry_run: bool = False) -> Restored:
@@ -83,8 +83,8 @@ def _models(context: Context, there: Mapping[str, RemoteFile], dry_run: bool) ->
     folders = set()
     for path in there:
         if path.startswith("champions/") and not dry_run:
-            pointer = _read(context.paths.workspace / path)
-            if isinstance(pointer, dict) and isinstance(pointer.get("model_path"), str):
+            pointer = read_json(context.paths.workspace / path)
+            if pointer is not None and isinstance(pointer.get("model_path"), str):
                 folders.add(f"{pointer['model_path'].rstrip('/')}/")
     return [path for path in there if path.startswith(tuple(folders))] if folders else []
 
@@ -132,9 +132,7 @@ def _fetch(remote: RemoteStore, stored: RemoteFile, path: str, target: Path) -> 
     fetched = target.with_name(f".restore-{zlib.crc32(path.encode()):08x}.tmp")
     try:
         remote.get(stored.path, fetched)
-        expected = remote.content_hash(fetched, stored)
-        same = remote.verify(fetched, stored.path) if expected is None else expected == stored.content_hash
-        if not same:
+        if not holds(remote, fetched, stored):
             raise TryAgainError(f"{stored.path} came back damaged: start the same command again")
         seconds = stored.modified.timestamp()
         os.utime(fetched, (seconds, seconds))
@@ -142,8 +140,7 @@ def _fetch(remote: RemoteStore, stored: RemoteFile, path: str, target: Path) -> 
     finally:
         fetched.unlink(missing_ok=True)
     about = target.stat()
-    now = datetime.fromtimestamp(time.time(), UTC)
-    return RemoteCopy(path, stored.path, about.st_size, about.st_mtime_ns, stored.content_hash, stored.revision, now)
+    return copy_of(Local(path, about.st_size, about.st_mtime_ns), stored)
 
 
 # ------------------------------------------------------------------------------------------------------------- ledger
@@ -153,10 +150,10 @@ def _adopt_ledger(context: Context) -> int:
     """Put the runs that came back into the ledger, and the selections of pairs; return how many runs were new."""
     adopted = 0
     for status in sorted(context.paths.workspace.glob("runs/*/status.json")):
-        value = _read(status)
+        value = read_json(status)
         try:
             adopted += context.store.ledger.adopt(*_rows(value))
-            _adopt_universe(context, _read(status.with_name("universe.json")))
+            _adopt_universe(context, read_json(status.with_name("universe.json")))
         except (KeyError, TypeError, ValueError) as error:
             context.log.warning("%s cannot be taken into the ledger (%s)", status, type(error).__name__)
     return adopted
@@ -191,8 +188,8 @@ def _ended(state: str) -> RunState:
     return RunState.INTERRUPTED if state == RunState.RUNNING else RunState(state)
 
 
-def _adopt_universe(context: Context, value: Any) -> None:
-    if not isinstance(value, dict):
+def _adopt_universe(context: Context, value: dict[str, Any] | None) -> None:
+    if value is None:
         return
     day = date.fromisoformat(value["run_date"])
     if context.store.universe.load(day) is not None:
@@ -214,10 +211,3 @@ def _adopt_universe(context: Context, value: Any) -> None:
 
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None

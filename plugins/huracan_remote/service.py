@@ -17,9 +17,9 @@ from huracan.remote.base import RemoteStore
 from huracan.remote.opening import open_remote
 from huracan.types import Severity
 from huracan_remote.engine import Sweep, sweep, sweep_paths
-from huracan_remote.layout import Kind, is_appended, kind_of
+from huracan_remote.layout import Kind, is_appended, is_hidden, kind_of
 from huracan_remote.pace import Pace
-from huracan_remote.report import Report
+from huracan_remote.report import REPORT, Report
 from huracan_remote.settings import SyncSettings
 
 __all__ = ["run"]
@@ -76,8 +76,7 @@ def _changes(context: Context) -> Iterator[set[str]]:
 
 def _copied(workspace: Path, path: str) -> str | None:
     relative = path.removeprefix(f"{workspace}/")
-    hidden = any(part.startswith(".") for part in relative.split("/"))
-    return None if hidden or kind_of(f"{relative}/") is None else relative
+    return None if is_hidden(relative) or kind_of(f"{relative}/") is None else relative
 
 
 class RefusedError(HuracanError):
@@ -91,7 +90,7 @@ class _Sync:
         self._context, self._stack = context, stack
         self._settings = context.settings.section(SyncSettings)
         self._remote: RemoteStore | None = None
-        self._report = Report(context.paths.state / "sync.json")
+        self._report = Report(context.paths.state / REPORT)
         self._hot: dict[str, float] = {}
         self._copied_at: dict[str, float] = {}
         self._due: dict[Kind | None, float] = dict.fromkeys([*Kind, None], 0.0)

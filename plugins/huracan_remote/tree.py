@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from huracan_remote.layout import FOLDERS, Kind
+from huracan_remote.layout import FOLDERS, Kind, is_hidden
 
 __all__ = ["Local", "look", "scan"]
 
@@ -35,7 +35,7 @@ def scan(workspace: Path, kinds: Iterable[Kind] = tuple(Kind), troubles: list[st
 
 def look(workspace: Path, path: str) -> Local | None:
     """Return one file as it lies here, None where it is none that is copied."""
-    if any(part.startswith(".") for part in path.split("/")):
+    if is_hidden(path):
         return None
     try:
         about = (workspace / path).lstat()

@@ -18,7 +18,7 @@ from typing import Any
 
 from huracan.errors import DataError, TryAgainError, UsageError
 from huracan.paths import sha256_of, write_atomically
-from huracan.remote.base import RemoteFile, Sent, Stored, blocks, checked_path, nobody
+from huracan.remote.base import RemoteFile, Sent, Stored, blocks, checked_path, nobody, put_one
 from huracan_s3.settings import S3Settings
 
 __all__ = ["S3Store"]
@@ -80,7 +80,7 @@ class S3Store:
         """Store files, several at the same time. What concerns all of them ends it."""
         for number in range(0, len(files), AT_ONCE * 4):
             part = files[number : number + AT_ONCE * 4]
-            begun = [self._pool.submit(self._put_one, source, path, sent) for source, path in part]
+            begun = [self._pool.submit(put_one, self, source, path, sent) for source, path in part]
             wait(begun)
             # What was stored is told of before what was not ends all this.
             failed = [each.exception() for each in begun]
@@ -149,14 +149,6 @@ class S3Store:
         self._client.close()
 
     # -------------------------------------------------------------------------------------------------------- inside
-
-    def _put_one(self, source: Path, path: str, sent: Sent) -> Stored:
-        try:
-            return Stored(path, self.put(source, path, sent))
-        except FileNotFoundError:
-            return Stored(path, error=DataError(path, "is no file any more"))
-        except DataError as error:
-            return Stored(path, error=error)
 
     def _put_parts(self, source: Path, key: str, sent: Sent, words: dict[str, Any]) -> None:
         where = {"Bucket": self._settings.bucket, "Key": key}

@@ -14,9 +14,9 @@ from typing import Any
 
 from huracan.context import Context
 from huracan.errors import UsageError
-from huracan.paths import CHECKSUM_FILE, safe_symbol, sha256_of, write_checksums, write_json
+from huracan.paths import CHECKSUM_FILE, read_json, safe_symbol, sha256_of, write_checksums, write_json
 from huracan.types import Severity
-from huracan_training.folders import read_json, trusted_metadata
+from huracan_training.folders import trusted_metadata
 
 __all__ = ["Standing", "crown", "dismiss", "history", "history_file", "pointer_to", "roll_back", "seal", "standing"]
 

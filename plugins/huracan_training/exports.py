@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from huracan.context import Context
-from huracan.paths import canonical_json
+from huracan.paths import canonical_json, read_json
 from huracan.table_files import write_csv
-from huracan_training.folders import read_json
 from huracan_training.night import CoinReport, latest_night, read_report
 
 __all__ = ["write_comprehensive_metrics", "write_model_performance"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from huracan.errors import DataError
-from huracan.paths import CHECKSUM_FILE, Paths, verify_checksums
+from huracan.paths import CHECKSUM_FILE, Paths, read_json, verify_checksums
 
 JOB = "train"
 """The job whose items in the ledger are coins with model folders."""
@@ -16,7 +15,7 @@ JOB = "train"
 NEEDED = frozenset({"costs.json", "metadata.json", "metrics.json", "model.bin"})
 """What the checksums of a model folder must cover before anybody may believe it."""
 
-__all__ = ["JOB", "folder_for", "read_json", "trusted_metadata"]
+__all__ = ["JOB", "folder_for", "trusted_metadata"]
 
 
 def folder_for(paths: Paths, symbol: str, stamp: datetime, begun_by: str | None) -> tuple[Path, dict[str, Any] | None]:
@@ -46,12 +45,3 @@ def trusted_metadata(folder: Path) -> dict[str, Any] | None:
     if not listed >= NEEDED:
         return None
     return read_json(folder / "metadata.json")
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file, None where there is none."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None

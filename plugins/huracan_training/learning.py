@@ -14,8 +14,8 @@ from typing import Any
 
 from huracan.context import Context
 from huracan.market.candles import bars_per_year
-from huracan.paths import write_json
-from huracan_training.folders import read_json, trusted_metadata
+from huracan.paths import read_json, write_json
+from huracan_training.folders import trusted_metadata
 
 __all__ = ["compare_models", "patterns_of", "write_snapshot"]
 

@@ -8,8 +8,9 @@ from datetime import date, datetime
 from typing import Any
 
 from huracan.context import Context
+from huracan.paths import read_json
 from huracan.store import ItemState
-from huracan_training.folders import JOB, read_json
+from huracan_training.folders import JOB
 
 __all__ = ["CoinReport", "NightReport", "latest_night", "read_report"]
 

@@ -9,11 +9,11 @@ from datetime import date
 from typing import Any
 
 from huracan.context import Context
-from huracan.paths import write_json
+from huracan.paths import read_json, write_json
 from huracan.store import ItemState
 from huracan.types import JobResult, Outcome, Severity
 from huracan_training.champions import crown, dismiss, pointer_to, seal, standing
-from huracan_training.folders import JOB, read_json, trusted_metadata
+from huracan_training.folders import JOB, trusted_metadata
 from huracan_training.gates import judge_all
 from huracan_training.learning import write_snapshot
 from huracan_training.settings import ChampionSettings, RosterSettings, TrainingSettings

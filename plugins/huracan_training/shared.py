@@ -12,12 +12,11 @@ import numpy as np
 
 from huracan.context import Context
 from huracan.errors import DataError
-from huracan.paths import sha256_of, verify_checksums, write_bytes, write_checksums, write_json
+from huracan.paths import read_json, sha256_of, verify_checksums, write_bytes, write_checksums, write_json
 from huracan_training.artefacts import iso
 from huracan_training.coin import CoinTask
 from huracan_training.dataset import recipe
 from huracan_training.encoder import cutoffs_of_night, dump_encoder, fit_encoder, read_arrays
-from huracan_training.folders import read_json
 from huracan_training.pool import Ended, Pool, Stepped
 from huracan_training.settings import TrainingSettings
 

@@ -10,7 +10,19 @@ from typing import BinaryIO, Protocol
 
 from huracan.errors import DataError, HuracanError, TryAgainError
 
-__all__ = ["BLOCK_BYTES", "RemoteFile", "RemoteStore", "Sent", "Stored", "blocks", "checked_path", "nobody", "put_each"]
+__all__ = [
+    "BLOCK_BYTES",
+    "RemoteFile",
+    "RemoteStore",
+    "Sent",
+    "Stored",
+    "blocks",
+    "checked_path",
+    "holds",
+    "nobody",
+    "put_each",
+    "put_one",
+]
 
 BLOCK_BYTES = 1024 * 1024
 
@@ -98,17 +110,28 @@ class RemoteStore(Protocol):
     def close(self) -> None: ...
 
 
+def holds(store: RemoteStore, source: Path, stored: RemoteFile) -> bool:
+    """Say whether stored bytes are those of ``source``, without a request where what is known of them says it."""
+    expected = store.content_hash(source, stored)
+    return store.verify(source, stored.path) if expected is None else expected == stored.content_hash
+
+
 def put_each(store: RemoteStore, files: Sequence[tuple[Path, str]], sent: Sent) -> Iterator[Stored]:
     """Store files one by one: :meth:`RemoteStore.put_many` of a store that knows nothing better."""
     for source, path in files:
-        try:
-            yield Stored(path, store.put(source, path, sent))
-        except DataError as error:
-            yield Stored(path, error=error)
-        except FileNotFoundError:
-            if source.is_file():
-                raise TryAgainError(f"{store.identity}: {path} cannot be stored there at the moment") from None
-            yield Stored(path, error=DataError(path, "is no file any more"))
+        yield put_one(store, source, path, sent)
+
+
+def put_one(store: RemoteStore, source: Path, path: str, sent: Sent) -> Stored:
+    """Store a file, and say how it fared; what concerns others as well (the place is away) is raised."""
+    try:
+        return Stored(path, store.put(source, path, sent))
+    except DataError as error:
+        return Stored(path, error=error)
+    except FileNotFoundError:
+        if source.is_file():
+            raise TryAgainError(f"{store.identity}: {path} cannot be stored there at the moment") from None
+        return Stored(path, error=DataError(path, "is no file any more"))
 
 
 def blocks(file: BinaryIO, sent: Sent, size: int = BLOCK_BYTES) -> Iterator[bytes]:

@@ -15,10 +15,9 @@ import pytest
 
 from huracan.context import Context
 from huracan.errors import UsageError
-from huracan.paths import verify_checksums, write_json
+from huracan.paths import read_json, verify_checksums, write_json
 from huracan_training import job, roster
 from huracan_training.champions import history, history_file, roll_back, seal
-from huracan_training.folders import read_json
 
 Make = Callable[..., Any]
 EASY = {"samples": 20, "deflated_sharpe": None}
