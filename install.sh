@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs Huracan into .venv beside this file, then plays the demo night or runs the tests. Can be run again at any time.
+# Installs Huracan: into .venv beside this file for the demo night and the tests, or as services of the whole machine.
+# Can be run again at any time.
 set -euo pipefail
 
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)"
@@ -13,10 +14,15 @@ usage: ./install.sh demo [DIR]   install, then play one night on the simulated e
        ./install.sh test         install with what the tests need, then run all checks and the whole test suite
        ./install.sh --help       print this
 
-Everything goes into .venv beside this file, at the versions of constraints.txt; only PyPI is needed. What the system
+as root, on Debian 12 or Ubuntu 24.04 and newer:
+       ./install.sh install [--settings FILE]   install as services of systemd, or mend what is not as it should be
+       ./install.sh upgrade [--now]             install this checkout beside what runs, test it, switch; go back if it fails
+       ./install.sh uninstall [--purge]         remove services and program; --purge: models, ledger and settings as well
+With --dry-run they say what they would do, and touch nothing. See docs/how-to/install.md.
+
+For demo and test, everything goes into .venv beside this file, at the versions of constraints.txt; only PyPI is needed. What the system
 lacks (Python 3.11 or newer with venv, libgomp1; for the tests PostgreSQL, ShellCheck and, in CI, OpenSSH) is installed
-with apt-get when this runs as root. Otherwise the command to type is printed. Nothing else of the system is touched:
-installing Huracan as a system service is not part of this version.
+with apt-get when this runs as root. Otherwise the command to type is printed. Nothing else of the system is touched.
 
 environment: PYTHON   the Python to build .venv with (default: the first good one of python3, python3.14 ... python3.11)
 TEXT
@@ -197,6 +203,15 @@ install_test_tools() {
   local missing=()
   has_postgresql || missing+=(postgresql)
   command -v shellcheck >/dev/null || missing+=(shellcheck)
+  compgen -G '/usr/lib/*/libpangoft2-1.0.so.0' >/dev/null || missing+=(libpangoft2-1.0-0)
+  command -v pdftotext >/dev/null || missing+=(poppler-utils)
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
+  # The tests of the services boot a systemd of their own; somebody's machine gets none from us.
+  if [[ -n "${CI:-}" ]]; then
+    [[ -x /lib/systemd/systemd ]] || missing+=(systemd)
+    command -v dbus-daemon >/dev/null || missing+=(dbus)
+    command -v pkaction >/dev/null || missing+=(polkitd)
+  fi
   if ! has_sshd; then
     if may_install_sshd; then
       missing+=(openssh-server)
@@ -228,9 +243,11 @@ run_tests() {
   step mypy
   step lint-imports
   if command -v shellcheck >/dev/null; then
-    step shellcheck install.sh .ci/run
+    step shellcheck -x install.sh .ci/run tests/systemd/box.sh
   fi
-  step python -m pytest -q -n 2 -m "not soak" "$@"
+  step python -m pytest -q -n 3 -m "not soak and not systemd" "$@"
+  # One real systemd for all of them, so one after the other.
+  (($#)) || step python -m pytest -q -m systemd tests/systemd
 }
 
 main() {
@@ -242,6 +259,11 @@ main() {
     test)
       shift
       run_tests "$@"
+      ;;
+    install | upgrade | uninstall)
+      # shellcheck source=tools/system.sh
+      source "$root/tools/system.sh"
+      system_main "$@"
       ;;
     -h | --help | help) usage ;;
     *)

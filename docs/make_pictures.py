@@ -1,6 +1,7 @@
 """Makes the pictures in docs/images from what the commands really print about a workspace.
 
-Run ``python docs/make_pictures.py demo/settings.yaml`` after a night was played there.
+Run ``python docs/make_pictures.py demo/settings.yaml`` after a night was played there. With ``--frame NAME TITLE`` it
+takes what another program printed from stdin: ``SYSTEMD_COLORS=1 systemctl status ... | python docs/make_pictures.py``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
+from rich.text import Text
 
 from huracan.cli import common
 from huracan.cli.main import main as huracan
@@ -24,6 +26,8 @@ PICTURES = {
     "doctor": ["doctor"],
     "plugins": ["plugins"],
     "sync": ["sync", "status"],
+    "health": ["health"],
+    "units": ["units", "verify"],
 }
 WIDTH = 122
 
@@ -47,8 +51,19 @@ def take(name: str, words: list[str], settings: Path) -> None:
     print(f"{name}.svg (exit code {code})")
 
 
+def frame(name: str, title: str, text: str) -> None:
+    """Write what another program printed, with its colours, as an SVG."""
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
+    console.print(Text.from_ansi(text), soft_wrap=False, no_wrap=True, overflow="ellipsis", crop=True)
+    svg = console.export_svg(title=title, code_format=FORMAT, unique_id=name)
+    (IMAGES / f"{name}.svg").write_text(re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE), "utf-8")
+
+
 def main() -> int:
     """Take every picture; modules of commands are imported anew so that each meets its own console."""
+    if sys.argv[1:2] == ["--frame"]:
+        frame(sys.argv[2], sys.argv[3], sys.stdin.read())
+        return 0
     settings = Path(sys.argv[1] if len(sys.argv) > 1 else "demo/settings.yaml")
     for name, words in PICTURES.items():
         for module in [module for module in sys.modules if module.startswith("huracan.cli.")]:

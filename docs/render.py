@@ -1,4 +1,4 @@
-"""Renders what is written down from what the code says: etc/settings.yaml, docs/reference, the index of decisions.
+"""Renders what is written down from what the code says: etc/settings.yaml, docs/reference, decisions' index, units/.
 
 Run ``python docs/render.py`` after a change of settings, hooks, exit codes, commands or decisions; a test compares.
 """
@@ -20,9 +20,13 @@ from huracan.cli import commands
 from huracan.cli.help import EXIT_CODES
 from huracan.cli.main import make_parser
 from huracan.cli.settings_text import SettingText, flow, sample, sections
+from huracan.config import RawSettings
 from huracan.errors import ExitCode
 from huracan.plugin import spec
 from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.plugin.settings import compose_settings
+from huracan.units.declared import COMMAND, declared
+from huracan.units.render import render as render_units
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTE = "<!-- Rendered by docs/render.py: change the code, then run it again. -->\n"
@@ -35,6 +39,38 @@ paths start at the folder of the file that says them. An unknown name is a mista
 
 `huracan settings show` prints what holds and where it comes from, secrets masked. The same text as a file to start from
 is [etc/settings.yaml](../../etc/settings.yaml), which `huracan settings sample` prints.
+"""
+
+EXPORTS_INTRODUCTION = """\
+The job `export` writes these after each night to `exports/YYYY-MM-DD/NAME_YYYYMMDD.FORMAT`; `huracan export` writes
+them at any time, of any days, to any folder ([how](../how-to/exports.md)). Tables come in every format of
+`export.formats`, files in a form of their own. A name with `*` makes a file for each part (coin); a part that is no
+plain file name is changed and carries the beginning of its SHA-256.
+
+`performance_summary_YYYYMMDD.json` is the index and is written last: each file with name, format, version, rows,
+columns, bytes and SHA-256, and a line for each export that failed. While files are being replaced there is no index;
+where there is one, what it says is true. A file of an export that failed this time is that of an earlier write and is
+not listed.
+
+| kind | csv | json, jsonl | parquet |
+| --- | --- | --- | --- |
+| text | text, marked where it must be (below) | string | String |
+| integer | `-12` | number | Int64 |
+| number | shortest form that reads back the same | number | Float64 |
+| truth | `true`, `false` | `true`, `false` | Boolean |
+| date | `2023-12-30` | the same, a string | Date |
+| instant | `2023-12-30T04:05:00Z`, microseconds where there are any | the same, a string | Datetime, UTC |
+| json | JSON text | the value itself | JSON text, a String |
+
+An empty cell is unknown or undefined (null); so is what is not a finite number. Fractions are fractions, not percent.
+
+- **csv** is RFC 4180: UTF-8 without a byte order mark, a header, CR LF, quotes doubled. Text that begins with `=`,
+  `+`, `-`, `@`, a tab, a line end, a full-width form of these, or an apostrophe gets an apostrophe before it, so that
+  no spreadsheet runs it; take one leading apostrophe away from text cells to have the original. Other cells are never
+  marked.
+- **json** is one object: `schema`, `columns` (name, kind, unit) and `rows`, an object each.
+- **jsonl** is an object a line; a table without rows is an empty file, the index has its columns.
+- **parquet** is compressed with zstd, in groups of up to 20,000 rows.
 """
 
 
@@ -54,7 +90,23 @@ def documents() -> dict[str, str]:
         "docs/reference/hooks.md": hooks_page(plugins),
         "docs/reference/exit-codes.md": exit_codes_page(),
         "docs/reference/cli.md": commands_page(plugins),
+        "docs/reference/exports.md": exports_page(plugins),
         "docs/decisions/README.md": decisions_page(),
+        **units(plugins),
+    }
+
+
+# -------------------------------------------------------------------------------------------------------------- units
+
+
+def units(plugins: Plugins) -> dict[str, str]:
+    """Return the units of the bundled plugins; under ``timers`` stands what is more or other with that scheduler."""
+    settings, _ = compose_settings(RawSettings({}, {}), plugins)
+    with_daemon = declared(settings, plugins, COMMAND)
+    files = render_units(with_daemon)
+    more = render_units(dataclasses.replace(with_daemon, scheduler="timers"))
+    return {f"units/{name}": text for name, text in files.items()} | {
+        f"units/timers/{name}": text for name, text in more.items() if files.get(name) != text
     }
 
 
@@ -102,8 +154,11 @@ def hooks_page(plugins: Plugins) -> str:
         parts.append(
             f"## {name}\n\n```python\n{name}() -> {returned}\n```\n\n{_text(function)}\n\n"
             f"Bundled plugins that use it: {users or 'none'}.\n\n"
-            f"`{value.__name__}`: {_text(value)}\n\n| field | type | default |\n| --- | --- | --- |\n"
-            + "".join(_fields(value))
+            + "\n".join(
+                f"`{kind.__name__}`: {_text(kind)}\n\n| field | type | default |\n| --- | --- | --- |\n"
+                + "".join(_fields(kind))
+                for kind in (value, *value.__subclasses__())
+            )
         )
     return "\n".join(parts)
 
@@ -189,6 +244,21 @@ def _options(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]
             yield f"| `{before}{value}{takes}` | {action.help or ''} |\n"
 
 
+def exports_page(plugins: Plugins) -> str:
+    """Return every export with the columns of its table."""
+    parts = [f"# Exports\n\n{NOTE}\n{EXPORTS_INTRODUCTION}"]
+    exports = plugins.exports()
+    for name, export in sorted(exports.items()):
+        kind = f"File: `{export.suffix}`" if isinstance(export, values.FileExport) else "Table"
+        each = ", one for each of its parts" if export.parts else ""
+        about = f"{kind}{each}. Version {export.version}. Brought by the plugin `{exports.owners[name]}`."
+        parts.append(f"## {name}\n\n{export.description[0].upper()}{export.description[1:]}. {about}\n")
+        if isinstance(export, values.TableExport):
+            rows = (f"| `{c.name}` | {c.kind.value} | {c.unit} | {c.meaning} |\n" for c in export.columns)
+            parts.append("| column | kind | unit | meaning |\n| --- | --- | --- | --- |\n" + "".join(rows))
+    return "\n".join(parts)
+
+
 def decisions_page() -> str:
     """Return the index of docs/decisions by the first line of each."""
     rows = []
@@ -202,7 +272,10 @@ def decisions_page() -> str:
 
 
 def main() -> int:
-    """Write all rendered files."""
+    """Write all rendered files; units that nobody declares any more go."""
+    for file in (ROOT / "units").rglob("*.*"):
+        if file.is_file() and file.name != "README.md":
+            file.unlink()
     for name, text in documents().items():
         path = ROOT / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,9 +8,9 @@ import pluggy
 
 __all__ = ["API_VERSION", "__version__", "hookimpl"]
 
-__version__ = "0.3.0"
+__version__ = "0.5.0"
 
-API_VERSION = 1
+API_VERSION = 2
 """Raised when a hook is removed or changes its meaning; a plugin built for another one is not loaded."""
 
 hookimpl = pluggy.HookimplMarker("huracan")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from huracan import logs
 from huracan.alerts import make_emit
 from huracan.clock import Clock, SystemClock
-from huracan.config import PluginSettings, RawSettings, Settings
+from huracan.config import PluginSettings, RawSettings, Settings, leaves
 from huracan.context import Context
 from huracan.errors import SettingsError
 from huracan.paths import Paths
@@ -23,6 +24,7 @@ from huracan.plugin.settings import compose_settings
 from huracan.run.heartbeat import SilentProgress
 from huracan.settings_sources import nearest
 from huracan.store import Store, in_memory, passwords_in
+from huracan.workspace import user_name
 
 if TYPE_CHECKING:
     from huracan.context import Progress, RunInfo
@@ -36,7 +38,7 @@ def open_application(
     *,
     clock: Clock | None = None,
     progress: Progress | None = None,
-    log_style: Literal["human", "json"] = "human",
+    log_style: logs.LogStyle = "human",
     log_stream: TextIO | None = None,
     log_file: bool = True,
     require_good_settings: bool = True,
@@ -114,6 +116,12 @@ def load_plugins(settings: PluginSettings, environment: Mapping[str, str]) -> Pl
 
 def _make_workspace(workspace: Path) -> None:
     try:
+        if os.geteuid() == 0 and workspace.exists() and (owner := workspace.stat().st_uid) != 0:
+            name = user_name(owner)
+            raise SettingsError(
+                f"workspace: {workspace} belongs to {name}, and what root writes there {name} cannot change; "
+                f"run this as that user: `sudo -u {name} huracan ...`"
+            )
         workspace.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
@@ -133,22 +141,9 @@ def _open_store(settings: Settings, paths: Paths, create: bool) -> Store:
 def _secrets(settings: Settings) -> Iterator[str]:
     yield from passwords_in(settings.database_url())
     for section in settings.sections.values():
-        yield from _secrets_of(section)
-
-
-def _secrets_of(value: object) -> Iterator[str]:
-    if isinstance(value, SecretStr):
-        if value.get_secret_value():
-            yield value.get_secret_value()
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _secrets_of(getattr(value, name))
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from _secrets_of(part)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _secrets_of(part)
+        for value in leaves(section):
+            if isinstance(value, SecretStr) and value.get_secret_value():
+                yield value.get_secret_value()
 
 
 def _unready(*_: object, **__: object) -> None:

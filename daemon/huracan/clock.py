@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Clock", "FixedClock", "SystemClock", "milliseconds", "parse_instant"]
+__all__ = ["Clock", "FixedClock", "SystemClock", "format_instant", "milliseconds", "parse_instant"]
 
 
 class Clock(Protocol):
@@ -37,6 +37,11 @@ def milliseconds(instant: datetime) -> int:
     """Return ``instant`` as milliseconds since 1970 UTC, the unit of candle timestamps."""
     seconds = int(instant.replace(microsecond=0).timestamp())
     return seconds * 1000 + instant.microsecond // 1000
+
+
+def format_instant(instant: datetime) -> str:
+    """Return ``instant``, which is in UTC, as files and answers write it: ``2023-12-30T00:00:00Z``."""
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def parse_instant(text: str) -> datetime:

@@ -7,7 +7,7 @@ Order, later wins: defaults, ``settings.yaml``, ``conf.d/*.yaml`` by name, files
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -18,9 +18,12 @@ from pydantic.fields import FieldInfo
 from huracan.due import time_of_day
 from huracan.errors import SettingsError
 from huracan.settings_sources import Layer, Origin, merge, nearest, read_layers
+from huracan.types.messages import Severity
 
 __all__ = [
     "CORE_SECTIONS",
+    "AlertSettings",
+    "ChannelSettings",
     "CoreSettings",
     "JobOverride",
     "LoggingSettings",
@@ -31,6 +34,7 @@ __all__ = [
     "Settings",
     "SettingsPath",
     "explain",
+    "leaves",
     "origin_of",
     "validate_section",
 ]
@@ -77,10 +81,18 @@ class ScheduleSettings(Section):
     """When pipelines start, in UTC."""
 
     pipelines: dict[str, str] = Field(
-        default_factory=lambda: {"nightly": "02:00"}, description="Time of day by pipeline, HH:MM in UTC."
+        default_factory=lambda: {"nightly": "02:00", "maintenance": "06:30"},
+        description="Time of day by pipeline, HH:MM in UTC. What is written here replaces the default as a whole.",
     )
     catch_up: bool = Field(
         True, description="Start the latest run date at once where it was missed while the daemon was down."
+    )
+    scheduler: Literal["daemon", "timers"] = Field(
+        "daemon",
+        description="Who starts pipelines: `huracan daemon`, or timers of systemd, which need no daemon.",
+    )
+    spread_seconds: float = Field(
+        30.0, ge=0, le=3600, description="Timers: a start is put off by a random time up to this, the same each day."
     )
 
     @field_validator("pipelines", mode="before")
@@ -102,6 +114,57 @@ class JobOverride(Section):
     stall_limit: float | None = Field(None, gt=0, description="Longest silence between two steps, seconds.")
     retries: int | None = Field(None, ge=0, le=20, description="How often a failed job is tried again.")
     retry_delay: float | None = Field(None, ge=0, description="Seconds before the first retry; doubles, with jitter.")
+    network: bool | None = Field(None, description="As a unit of systemd: whether it may speak to other machines.")
+    memory_mib: int | None = Field(None, ge=16, description="As a unit of systemd: memory of all its processes, MiB.")
+
+
+class ChannelSettings(Section):
+    """What goes to one channel, and when."""
+
+    enabled: bool = Field(True, description="Whether anything is sent there.")
+    least: Severity | None = Field(None, description="Least severity that is sent; empty: as alerts.least says.")
+    kinds: tuple[str, ...] = Field(("*",), description="Kinds of events that are sent, as [run.*, breaker.*].")
+    without: tuple[str, ...] = Field((), description="Kinds that are not sent, whatever `kinds` says.")
+    quiet: str = Field("", description="Hours of silence, UTC, as 22:00-06:00; what comes then is sent at their end.")
+    quiet_least: Severity = Field(Severity.ERROR, description="Least severity that is sent in the quiet hours too.")
+    expire_hours: float | None = Field(None, gt=0, le=720, description="Empty: as alerts.expire_hours says.")
+
+    @field_validator("quiet")
+    @classmethod
+    def _two_times(cls, quiet: str) -> str:
+        try:
+            if quiet:
+                begins, ends = map(time_of_day, quiet.split("-"))
+                if begins == ends:
+                    raise ValueError(quiet)
+        except ValueError:
+            raise ValueError("is no span of time; write two times of day in quotes and UTC, as '22:00-06:00'") from None
+        return quiet
+
+
+class AlertSettings(Section):
+    """Which events go to which channels, and how they are put together."""
+
+    least: Severity = Field(Severity.INFO, description="Least severity of an event that is sent anywhere.")
+    channels: dict[str, ChannelSettings] = Field(
+        default_factory=dict, description="What differs for single channels, by name; see `huracan alerts channels`."
+    )
+    expire_hours: float = Field(24.0, gt=0, le=720, description="Hours after which a message is given up.")
+    repeat_minutes: float = Field(
+        60.0, ge=0, le=1440, description="Minutes in which the same event is sent once; then how often it came again."
+    )
+    each_time: tuple[str, ...] = Field(
+        ("run.*", "kill.*", "breaker.*", "health", "alerts.channel-*", "sync.*", "safety.*", "backup.*", "report.*"),
+        description="Kinds that are sent each time, also within those minutes: what goes on and off again.",
+    )
+    digest: tuple[str, ...] = Field(("model.*",), description="Kinds of which those of one run form one message.")
+    digest_hours: float = Field(
+        6.0, gt=0, le=48, description="Where messages cannot be edited: hours after which such a one is sent anyway."
+    )
+    flood: int = Field(20, ge=0, le=1000, description="Messages that may wait before they become one; 0: never.")
+    dead_minutes: float = Field(
+        10.0, gt=0, le=1440, description="Minutes of failure after which the other channels are told of a channel."
+    )
 
 
 class CoreSettings(Section):
@@ -114,7 +177,11 @@ class CoreSettings(Section):
     plugins: PluginSettings = Field(default_factory=PluginSettings, description="Which plugins are loaded.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged.")
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings, description="When pipelines start.")
-    jobs: dict[str, JobOverride] = Field(default_factory=dict, description="Limits and retries by job name.")
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="Which events go to which channels.")
+    jobs: dict[str, JobOverride] = Field(default_factory=dict, description="Limits, retries and resources by job name.")
+    control_socket: SettingsPath | None = Field(
+        None, description="Where the daemon listens for `huracan start` and the like; empty: in the workspace's state."
+    )
 
 
 CORE_SECTIONS = tuple(CoreSettings.model_fields)
@@ -175,6 +242,21 @@ class Settings:
 
     def database_url(self) -> str:
         return self.core.database or f"sqlite:///{self.core.workspace / 'huracan.db'}"
+
+
+def leaves(value: object) -> Iterator[object]:
+    """Yield every single value of a section, also those inside its groups, tables and lists."""
+    if isinstance(value, BaseModel):
+        parts: Iterable[object] = (getattr(value, name) for name in type(value).model_fields)
+    elif isinstance(value, Mapping):
+        parts = value.values()
+    elif isinstance(value, (list, tuple)):
+        parts = value
+    else:
+        yield value
+        return
+    for part in parts:
+        yield from leaves(part)
 
 
 def validate_section(model: type[_T], values: Any, origins: Mapping[str, Origin], name: str) -> _T:

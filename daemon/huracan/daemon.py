@@ -1,98 +1,108 @@
 """The daemon: starts pipelines when they are due and keeps services alive, all of them in processes of their own.
 
 It decides and watches; it never works, so it stays small and answers. Pipelines run one after the other, since a
-workspace holds one run at a time. When it is stopped, its children stop too, and the ledger knows where to go on.
+workspace holds one run at a time. Where it supervises processes, they stop with it; units of systemd go on, and the
+next daemon follows them. Either way the ledger knows where to go on.
 """
 
 from __future__ import annotations
 
-import queue
-import random
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import date, timedelta
 from datetime import time as clock_time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from huracan.clock import format_instant
 from huracan.due import due_at, latest_due, parse_times, to_catch_up
-from huracan.errors import ExitCode
-from huracan.logs import relay
-from huracan.run.heartbeat import Notification, Notifier
-from huracan.run.plan import INTERRUPTED_CODE
+from huracan.errors import ExitCode, HuracanError, UsageError
+from huracan.run.heartbeat import Notifier
+from huracan.run.lock import is_held
+from huracan.runs import Runs
 from huracan.schedule import Schedule
+from huracan.starting import Order, RunByUnits, Starter
 from huracan.store import FINISHED, RunState
-from huracan.supervise.base import Backoff, Child, Exit, ExitReason, Limits, StopSwitch, Supervisor
-from huracan.supervise.process import keep_running
+from huracan.supervise.base import StopSwitch
+from huracan.trading import SchedulePause, schedule_pause
 from huracan.types import Severity
+from huracan.units.declared import declared, own_command
+from huracan.units.installing import differences
+from huracan.units.render import render
 
 if TYPE_CHECKING:
     from huracan.context import Context
-    from huracan.types import Service
+    from huracan.control import ControlServer
+    from huracan.serving import Services
 
 __all__ = ["Daemon"]
-
-_RUN_LIMITS = Limits(stall=60.0, grace=15.0)
-"""A run watches its job by itself; this is for its own loop, and for the time that its job takes to stop."""
 
 _LATEST_SIGN = 60.0
 """Seconds after which a thread that does not come round is taken to hang: then systemd hears nothing any more."""
 
-_LOOK_AGAIN = 30.0
-_ENOUGH_KILLS = 10
+_BEAT = 2.0
+"""Seconds between two rounds of the main thread: signs of life, what was asked for, what changed."""
+_LOOK_AGAIN = 10.0
+_OLD_RUN = timedelta(days=2)
+"""Age from which a run of nothing scheduled is left as it is."""
+_LEAVE = 25.0
+"""Seconds that threads get to end when the daemon stops."""
 
 
 class Daemon:
-    """One daemon for one workspace. ``command`` makes the command line of a child out of its words."""
+    """One daemon for one workspace. ``load`` reads the settings anew, for :meth:`ask_reload`."""
 
     def __init__(
         self,
         context: Context,
-        supervisor: Supervisor,
-        command: Callable[..., Sequence[str]],
-        environment: Mapping[str, str],
+        starter: Starter,
+        services: Services,
+        load: Callable[[], Context],
         stop: StopSwitch,
         notifier: Notifier,
     ) -> None:
-        self._context, self._supervisor, self._command = context, supervisor, command
-        self._environment, self._stop, self._notifier = environment, stop, notifier
-        self._due: queue.Queue[tuple[str, date]] = queue.Queue()
-        self._expected: set[tuple[str, date]] = set()
+        self._context, self._starter, self._services = context, starter, services
+        self._load, self._stop, self._notifier = load, stop, notifier
         self._signs: dict[str, float] = {}
-        self._at_work = ""
-        self._times = self._known_times()
-        self._schedule = Schedule(self._times, self._enqueue, self._report_schedule, context.clock)
+        self._runs = Runs(starter, lambda: self._context, stop, partial(self.sign, "runs"))
+        self._reload_asked = self._is_behind = False
+        self._times, self._schedule = self._make_schedule(context)
 
     def run(self) -> int:
-        """Work until ``stop`` is asked; then end all children and return 0."""
-        services = self._context.plugins.services()
-        threads = [self._thread("runs", self._work_off)]
-        threads += [self._thread(f"service {one.name}", partial(self._serve, one)) for one in services.values()]
+        """Work until ``stop`` is asked and return 0; processes end with it, units stay."""
+        self._services.begin(self._context, self.sign, self.forget)
         self._schedule.begin()
         self._catch_up()
-        for thread in threads:
-            thread.start()
-        self._context.log.info(
-            "daemon up: %d pipelines on schedule, %d services; %s", len(self._times), len(services), self._status()
-        )
+        self._tell_of_old_units()
+        self._runs.begin()
+        self._context.log.info("daemon up: %s", self._describe())
         self._notifier.ready(self._status())
         try:
             self._watch()
         finally:
             self._notifier.stopping()
-            self._schedule.end()
-            for thread in threads:
-                thread.join(_RUN_LIMITS.grace + 10)
-        self._context.log.info("daemon stopped; interrupted runs go on at the next start")
+            self._end()
         return int(ExitCode.DONE)
+
+    def ask_reload(self) -> None:
+        """Have the settings read anew, soon; safe in a signal handler."""
+        self._reload_asked = True
 
     # ---------------------------------------------------------------------------------------------- the main thread
 
     def _watch(self) -> None:
         look_again = time.monotonic() + _LOOK_AGAIN
-        while not self._stop.wait(1.0):
+        was_paused = self._paused() is not None
+        while not self._stop.wait(_BEAT):
             now = time.monotonic()
+            is_paused = self._paused() is not None
+            self._is_behind |= was_paused and not is_paused  # something may have fallen due meanwhile
+            was_paused = is_paused
+            if self._reload_asked:
+                self._reload_asked = False
+                self._reload()
+            if self._is_behind:
+                self._try_to_catch_up()
             if now >= look_again:
                 look_again = now + _LOOK_AGAIN
                 self._schedule.look_again()
@@ -102,9 +112,20 @@ class Daemon:
             else:
                 self._notifier.alive(self._status())
 
+    def _end(self) -> None:
+        self._schedule.end()
+        self._runs.end(_LEAVE)
+        self._services.end(_LEAVE)
+        self._context.log.info("daemon stopped; interrupted runs go on at the next start")
+
+    def _paused(self) -> SchedulePause | None:
+        return schedule_pause(self._context.paths.state)
+
     def _status(self) -> str:
-        if self._at_work:
-            return self._at_work
+        if (at_work := self._runs.at_work) is not None:
+            return at_work.text
+        if (pause := self._paused()) is not None:
+            return pause.sentence
         coming = self._schedule.coming()
         if coming is None:
             return "nothing is scheduled"
@@ -112,21 +133,89 @@ class Daemon:
         hours, minutes = divmod(round(left.total_seconds() / 60), 60)
         return f"next: {coming[0]} at {coming[1]:%H:%M}Z, in {hours} h {minutes:02d} min"
 
-    def _known_times(self) -> dict[str, clock_time]:
+    def _describe(self) -> str:
+        by = "units of systemd" if isinstance(self._starter, RunByUnits) else "processes"
+        scheduled = f"{len(self._times)} pipelines on schedule" if self._times else "no pipeline on schedule"
+        return f"{scheduled}, {self._services.describe()}, jobs as {by}; {self._status()}"
+
+    def _reload(self) -> None:
+        """Take new settings, or keep the old ones where the new are wrong or need a new process."""
+        try:
+            context = self._load()
+            times, schedule = self._make_schedule(context)
+        except HuracanError as error:
+            title = f"settings are not reloaded, the old ones stay: {str(error).partition(chr(10))[0]}"
+            self._context.emit("settings.refused", Severity.ERROR, title)
+            return
+        self._schedule.end()
+        self._context, self._times, self._schedule = context, times, schedule
+        schedule.begin()
+        self._services.restart(context)
+        self._is_behind = True
+        self._tell_of_old_units()
+        context.emit("settings.reloaded", Severity.INFO, f"settings reloaded: {self._describe()}")
+
+    def _tell_of_old_units(self) -> None:
+        """Say where the installed units are not those that are declared: limits and sandbox would be others."""
+        if not isinstance(self._starter, RunByUnits):
+            return
+        try:
+            settings, plugins = self._context.settings, self._context.plugins
+            changes = differences(render(declared(settings, plugins, own_command())))
+        except (HuracanError, OSError) as error:
+            self._context.log.warning("the installed units cannot be compared: %s", error)
+            return
+        if changes:
+            names = ", ".join(sorted({change.path.name for change in changes})[:3])
+            title = f"{len(changes)} unit files are out of date ({names}): `sudo huracan units install`"
+            self._context.emit("units.outdated", Severity.WARNING, title)
+
+    # --------------------------------------------------------------------------------------------------- what is due
+
+    def _make_schedule(self, context: Context) -> tuple[dict[str, clock_time], Schedule]:
         """Read the schedule; a pipeline without jobs (its plugin does not work) is named and left out."""
-        declared = {job.pipeline for job in self._context.plugins.jobs().values()}
-        times = parse_times(self._context.settings.core.schedule.pipelines)
+        settings = context.settings.core.schedule
+        declared = {job.pipeline for job in context.plugins.jobs().values()}
+        times = parse_times(settings.pipelines) if settings.scheduler == "daemon" else {}
         for name in times.keys() - declared:
-            self._context.emit(
+            context.emit(
                 "schedule.failed", Severity.ERROR,
                 f"schedule.pipelines.{name}: no enabled plugin declares a job of that pipeline; see `huracan plugins`",
             )  # fmt: skip
-        return {name: at for name, at in times.items() if name in declared}
+        times = {name: at for name, at in times.items() if name in declared}
+        return times, Schedule(times, self._is_due, self._report_schedule, context.clock)
+
+    def _go_on(self) -> None:
+        """Go on with runs that the ledger calls running and nobody leads: their jobs may be at work still."""
+        if is_held(self._context.paths.state / "run.lock"):
+            return  # somebody leads it
+        now = self._context.clock.now()
+        for row in reversed(self._context.store.ledger.runs(limit=20)):
+            at = self._times.get(row.pipeline)
+            is_old = now - row.started_at > _OLD_RUN if at is None else row.run_date != latest_due(now, at)
+            known = self._runs.is_expected(row.pipeline) or not self._is_declared(row.pipeline)
+            if row.state is RunState.RUNNING and not is_old and not known:
+                self._context.log.info("%s for %s was interrupted: going on with it", row.pipeline, row.run_date)
+                self._enqueue(Order(row.pipeline, row.as_of if at is None else due_at(row.run_date, at)))
+
+    def _is_declared(self, name: str) -> bool:
+        jobs = self._context.plugins.jobs()
+        return name in jobs or any(job.pipeline == name for job in jobs.values())
+
+    def _try_to_catch_up(self) -> None:
+        try:
+            self._catch_up()
+            self._is_behind = False
+        except HuracanError as error:
+            self._context.log.warning("the ledger cannot be asked now for what was missed: %s", error)
 
     def _catch_up(self) -> None:
         """Start what was missed or left unfinished while no daemon was there."""
+        self._go_on()
         now, ledger = self._context.clock.now(), self._context.store.ledger
         for pipeline, at in self._times.items():
+            if self._runs.is_expected(pipeline):
+                continue
             row = ledger.run(pipeline, latest_due(now, at))
             left_open = row is not None and row.state in (RunState.RUNNING, RunState.INTERRUPTED)
             wanted = left_open or self._context.settings.core.schedule.catch_up
@@ -134,123 +223,80 @@ class Daemon:
             if run_date is not None:
                 reason = "was interrupted" if left_open else "was missed"
                 self._context.log.info("%s for %s %s: starting it now", pipeline, run_date, reason)
-                self._enqueue(pipeline, run_date)
+                self._enqueue(Order(pipeline, due_at(run_date, at)))
 
     def _is_finished(self, pipeline: str, run_date: date) -> bool:
         row = self._context.store.ledger.run(pipeline, run_date)
         return row is not None and row.state in FINISHED
 
-    def _enqueue(self, pipeline: str, run_date: date) -> None:
-        if (pipeline, run_date) not in self._expected:
-            self._expected.add((pipeline, run_date))
-            self._due.put((pipeline, run_date))
+    def _is_due(self, pipeline: str, run_date: date) -> None:
+        order = Order(pipeline, due_at(run_date, self._times[pipeline]))
+        at_work = self._runs.at_work
+        if at_work is not None and at_work.order != order:
+            title = f"{order} is due while {at_work.order} still runs; it starts after that"
+            self._context.emit("schedule.overlap", Severity.WARNING, title)
+        self._enqueue(order)
+
+    def _enqueue(self, order: Order) -> None:
+        if order.due is not None and self._paused() is not None:
+            self._context.log.warning("%s is due, but the schedule is paused: `huracan resume` starts it", order)
+        else:
+            self._runs.put(order)
 
     def _report_schedule(self, pipeline: str, sentence: str) -> None:
         self._context.emit("schedule.failed", Severity.ERROR, f"{pipeline} {sentence}")
 
-    # -------------------------------------------------------------------------------------------- the other threads
+    # --------------------------------------------------------------------------------------------------- the threads
 
-    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        """Make a thread that outlives its children, and that an exception does not end."""
-
-        def guarded() -> None:
-            while not self._stop.asked:
-                try:
-                    work()
-                    return
-                except Exception as error:
-                    self._context.log.error("%s: %s: %s", name, type(error).__name__, error, exc_info=error)
-                    self._stop.wait(5.0)
-
-        self._signs[name] = time.monotonic()
-        return threading.Thread(target=guarded, name=name, daemon=True)
-
-    def _work_off(self) -> None:
-        """Run what is due, one after the other."""
-        while not self._stop.asked:
-            self._signs["runs"] = time.monotonic()
-            try:
-                pipeline, run_date = self._due.get(timeout=0.5)
-            except queue.Empty:
-                continue
-            try:
-                self._run_until_it_ended(pipeline, run_date)
-            finally:
-                self._expected.discard((pipeline, run_date))
-                self._at_work = ""
-
-    def _run_until_it_ended(self, pipeline: str, run_date: date) -> None:
-        """Start `huracan run`; again, with pauses, where it was killed or another run holds the workspace."""
-        backoff = Backoff(2.0, 900.0)
-        due = due_at(run_date, self._times[pipeline]).isoformat()
-        killed = 0
-        while killed < _ENOUGH_KILLS:
-            self._at_work = f"{pipeline} {run_date}: starting"
-            watcher = _Watcher(self, "runs", f"{pipeline} {run_date}")
-            ended = self._supervisor.run(self._child(_RUN_LIMITS, "run", pipeline, "--due", due), watcher, self._stop)
-            if self._stop.asked or _has_its_end(ended):
-                return
-            killed += ended.code != ExitCode.LOCKED
-            pause = backoff.after(ended.seconds)
-            self._context.log.warning("%s %s %s; again in %.0f s", pipeline, run_date, ended.sentence, pause)
-            self._at_work = f"{pipeline} {run_date}: waits to be started again"
-            if self._sleep("runs", pause):
-                return
-        self._context.emit("run.given-up", Severity.ERROR, f"{pipeline} {run_date}: given up, it never came to its end")
-
-    def _serve(self, service: Service) -> None:
-        """Keep one service running."""
-        name = f"service {service.name}"
-
-        def ended(exit_: Exit, pause: float) -> None:
-            title = f"{name} {exit_.sentence}; it is started again in {pause:.1f} s"
-            self._context.emit("service.ended", Severity.WARNING, title)
-
-        keep_running(
-            self._supervisor,
-            lambda: self._child(Limits(stall=service.stall_limit), "service", service.name),
-            _Watcher(self, name, None),
-            self._stop,
-            Backoff(service.restart_delay, service.restart_delay_max, chance=random.Random()),
-            ended,
-        )
-
-    def _child(self, limits: Limits, *words: str) -> Child:
-        return Child(self._command(*words, "--log-format", "json"), self._environment, limits)
-
-    def _sleep(self, thread: str, seconds: float) -> bool:
-        """Sleep, giving signs of life; return True at once when the daemon is to stop."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0 and not self._stop.wait(min(left, 1.0)):
-            self._signs[thread] = time.monotonic()
-        return self._stop.asked
+    def listen(self, server: ControlServer) -> None:
+        """Answer at the control socket until the daemon stops; without it the daemon still does its work."""
+        self.sign("control")
+        try:
+            server.serve(self._stop, partial(self.sign, "control"))
+        except (HuracanError, OSError) as error:
+            self._signs.pop("control", None)
+            self._context.emit("control.failed", Severity.WARNING, f"`huracan start` and the like do not work: {error}")
 
     def sign(self, thread: str) -> None:
         """Note that a thread has come round."""
         self._signs[thread] = time.monotonic()
 
-    def at_work(self, text: str) -> None:
-        """Note what the running pipeline says of itself."""
-        self._at_work = text
+    def forget(self, thread: str) -> None:
+        """Expect no more signs of a thread that ended."""
+        self._signs.pop(thread, None)
 
+    # ------------------------------------------------------------------------------------------------ for its orders
 
-class _Watcher:
-    """Logs what a child says, and keeps the daemon's picture of it up to date."""
+    @property
+    def context(self) -> Context:
+        return self._context
 
-    def __init__(self, daemon: Daemon, thread: str, run: str | None) -> None:
-        self._daemon, self._thread, self._run = daemon, thread, run
+    def standing(self) -> dict[str, Any]:
+        """Return what runs, waits, rests and comes next, as JSON values."""
+        at_work, pause, coming = self._runs.at_work, self._paused(), self._schedule.coming()
+        running = None if at_work is None else {"what": str(at_work.order), "since": format_instant(at_work.since)}
+        return {
+            "workspace": str(self._context.paths.workspace),
+            "status": self._status(),
+            "running": running,
+            "next": None if coming is None else {"what": coming[0], "at": format_instant(coming[1])},
+            "paused": None if pause is None else pause.as_json(),
+            "waiting": self._runs.waiting(),
+            "services": self._services.describe(),
+        }
 
-    def line(self, text: str) -> None:
-        relay(text)
+    def start(self, order: Order) -> str | None:
+        """Take an order and say behind which run it waits. Raises UsageError where it runs or waits already."""
+        if order in self._runs:
+            raise UsageError(f"{order} runs already, or waits to")
+        at_work = self._runs.at_work
+        self._enqueue(order)
+        return None if at_work is None else str(at_work.order)
 
-    def notified(self, notification: Notification) -> None:
-        if self._run is not None and notification.status:
-            self._daemon.at_work(f"{self._run}: {notification.status}")
+    def stop_run(self, name: str | None) -> str:
+        """Stop what runs and say what it was. Raises UsageError where nothing, or something else, runs."""
+        return self._runs.stop_run(name)
 
-    def tick(self) -> None:
-        self._daemon.sign(self._thread)
-
-
-def _has_its_end(ended: Exit) -> bool:
-    """Say whether a run came to an end of its own, good or bad."""
-    return ended.reason is ExitReason.EXITED and ended.code not in (ExitCode.LOCKED, INTERRUPTED_CODE)
+    def check_settings(self) -> None:
+        """Raise what is wrong with the settings as they are written now."""
+        self._load()

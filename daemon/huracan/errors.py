@@ -8,8 +8,10 @@
     ├── LockedError              another run holds this workspace                          exit 5
     ├── TryAgainError            an outside service is away; the same call may work later  exit 75
     ├── DataError                a file, candle or reply cannot be used (`where` names it) exit 3
+    ├── DeliveryError            a channel did not take a message (`permanent` or not)    exit 75
     ├── PluginError              a plugin did not do what its hook promises                exit 1
     └── StoreError               the database cannot be opened, read or migrated           exit 2
+        └── StoreAwayError       the database is away or busy; the same call may work later exit 75
 
 Everything else that is raised is a bug and prints a traceback (exit 1).
 """
@@ -18,12 +20,14 @@ from enum import IntEnum
 
 __all__ = [
     "DataError",
+    "DeliveryError",
     "ExitCode",
     "HuracanError",
     "LockedError",
     "PluginError",
     "SettingsError",
     "StopRequested",
+    "StoreAwayError",
     "StoreError",
     "TryAgainError",
     "UsageError",
@@ -81,6 +85,25 @@ class DataError(HuracanError):
         self.what = what
 
 
+class DeliveryError(HuracanError):
+    """A channel did not take a message.
+
+    ``permanent``: the same message will never be taken (no such chat, text refused), so nobody tries it again.
+    ``retry_after`` are seconds that the other side asked for before the next attempt, None where it did not say.
+    ``uncertain``: it may have arrived all the same (the answer was lost), so the next attempt is marked as repeated.
+    """
+
+    exit_code = ExitCode.TRY_AGAIN
+
+    def __init__(
+        self, what: str, *, permanent: bool = False, retry_after: float | None = None, uncertain: bool = False
+    ) -> None:
+        super().__init__(what)
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.uncertain = uncertain
+
+
 class PluginError(HuracanError):
     """A plugin broke its side of the contract."""
 
@@ -88,9 +111,15 @@ class PluginError(HuracanError):
 
 
 class StoreError(HuracanError):
-    """The database is unreachable, locked for too long, or newer than this program."""
+    """The database is none of ours, damaged, or newer than this program; or it is away."""
 
     exit_code = ExitCode.USAGE
+
+
+class StoreAwayError(StoreError):
+    """The database does not answer, or is busy for too long: that may pass."""
+
+    exit_code = ExitCode.TRY_AGAIN
 
 
 class StopRequested(BaseException):

@@ -21,9 +21,12 @@ from huracan.config import LoggingSettings
 from huracan.context import RunInfo
 from huracan.masking import json_safe, mask, printable, register_secret
 
-__all__ = ["FILE_ONLY", "LOG_FILE", "configure", "inside", "mask", "register_secret", "relay", "run_logger"]
+__all__ = ["FILE_ONLY", "LOG_FILE", "LogStyle", "configure", "inside", "mask", "register_secret", "relay", "run_logger"]
 
 LOG_FILE = "huracan.jsonl"
+
+LogStyle = Literal["human", "json", "journal"]
+"""For a terminal, for a parent process that reads the lines, for the journal of systemd."""
 
 _WHERE: ContextVar[Mapping[str, str]] = ContextVar("huracan_log_where", default={})  # noqa: B039 - never changed in place
 FILE_ONLY = "file_only"
@@ -61,7 +64,7 @@ def run_logger(run: RunInfo | None, **fields: str) -> logging.LoggerAdapter[logg
     return _Adapter(logging.getLogger("huracan"), known)
 
 
-def configure(settings: LoggingSettings, folder: Path | None, style: Literal["human", "json"], stream: TextIO) -> None:
+def configure(settings: LoggingSettings, folder: Path | None, style: LogStyle, stream: TextIO) -> None:
     """Send all logging of this process to ``stream`` in the given style and, with a folder, to its rotating file.
 
     Calling it again replaces what was configured before. An unwritable folder costs the file, not the program.
@@ -114,10 +117,13 @@ def relay(line: str) -> None:
         logger.handle(record)
 
 
-def _stream_handler(style: Literal["human", "json"], stream: TextIO) -> logging.Handler:
+def _stream_handler(style: LogStyle, stream: TextIO) -> logging.Handler:
     handler = logging.StreamHandler(stream)
     colours = style == "human" and hasattr(stream, "isatty") and stream.isatty()
-    handler.setFormatter(_HumanFormatter(colours) if style == "human" else _JsonFormatter())
+    formatters: dict[LogStyle, logging.Formatter] = {
+        "human": _HumanFormatter(colours), "json": _JsonFormatter(), "journal": _JournalFormatter(),
+    }  # fmt: skip
+    handler.setFormatter(formatters[style])
     handler.addFilter(lambda record: not getattr(record, FILE_ONLY, False))
     return handler
 
@@ -189,14 +195,31 @@ class _HumanFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC)
-        fields = _fields(record)
         level = record.levelname.lower()
+        text = printable(mask(f"{time:%H:%M:%S} {level:<7} {self._line(record)}"))
+        return f"{self._COLOURS[level]}{text}\x1b[0m" if self._colours and level in self._COLOURS else text
+
+    @staticmethod
+    def _line(record: logging.LogRecord) -> str:
+        """Return what a person wants of a record, but for its time and level."""
+        fields = _fields(record)
         message = _text(record)
         # What the message itself begins with is not said twice.
         named = [str(fields[name]) for name in _SHOWN_FIRST if fields.get(name)]
         where = " ".join(name for name in named if name != message.partition(" ")[0].rstrip(":"))
-        text = f"{time:%H:%M:%S} {level:<7} {where + ': ' if where else ''}{message}"
-        if fields.get("exception"):
-            text += f"\n{fields['exception']}"
-        text = printable(mask(text))
-        return f"{self._COLOURS[level]}{text}\x1b[0m" if self._colours and level in self._COLOURS else text
+        text = f"{where + ': ' if where else ''}{message}"
+        return f"{text}\n{fields['exception']}" if fields.get("exception") else text
+
+
+class _JournalFormatter(_HumanFormatter):
+    """The same without time and level, which the journal keeps itself: the level as sd-daemon(3) wants it."""
+
+    _PRIORITIES: Mapping[str, int] = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+
+    def __init__(self) -> None:
+        super().__init__(colours=False)
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = self._PRIORITIES.get(record.levelname.lower(), 6)
+        lines = printable(mask(self._line(record))).splitlines() or [""]
+        return "\n".join(f"<{priority}>{line}" for line in lines)

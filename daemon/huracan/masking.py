@@ -65,7 +65,8 @@ def _json_safe(value: object, depth: int) -> Any:
             return {str(_json_safe(key, _DEEPEST)): _json_safe(part, depth + 1) for key, part in value.items()}
         if isinstance(value, (list, tuple, set, frozenset)) and depth < _DEEPEST:
             return [_json_safe(part, depth + 1) for part in value]
-        return mask(str(value))
+        # Halves of surrogate pairs stand for the bytes of a file's name that are no text; no file can hold them.
+        return mask(str(value)).encode("utf-8", "backslashreplace").decode("utf-8")
     except Exception as error:  # noqa: BLE001 - a value that cannot be printed must not cost the line it is in
         return f"<{type(value).__name__} that cannot be printed: {type(error).__name__}>"
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ __all__ = [
     "safe_symbol",
     "sha256_of",
     "sweep_temporary",
+    "sync_folder",
     "verify_checksums",
     "write_atomically",
     "write_bytes",
@@ -34,6 +36,8 @@ __all__ = [
 ]
 
 CHECKSUM_FILE = "sha256.txt"
+_AT_WORK = 60.0
+"""Seconds within which a temporary file that no run made is taken to be somebody's who still writes."""
 
 _SAFE_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.]*-[A-Z0-9][A-Z0-9.]*(:[A-Z0-9]+)?")
 
@@ -141,7 +145,7 @@ def write_atomically(path: Path, write: Callable[[Path], None], mode: int = 0o64
                 os.fsync(file.fileno())
             temporary.chmod(mode)
             temporary.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -158,21 +162,36 @@ def _full_disk_in_one_line(path: Path) -> Iterator[None]:
         ) from None
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` atomically."""
+def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write ``content`` atomically; ``mode`` as in :func:`write_atomically`."""
 
     def fill(temporary: Path) -> None:
         temporary.write_bytes(content)
 
-    write_atomically(path, fill)
+    write_atomically(path, fill, mode)
 
 
 def sweep_temporary(workspace: Path) -> int:
     """Delete what killed writers left behind and return how many files; call it only while holding the run lock."""
-    leftovers = [path for path in workspace.rglob(".*.tmp") if path.is_file()]
+    leftovers = [path for path in workspace.rglob(".*.tmp") if path.is_file() and not _may_be_at_work(path, workspace)]
     for path in leftovers:
         path.unlink(missing_ok=True)
     return len(leftovers)
+
+
+def _may_be_at_work(path: Path, workspace: Path) -> bool:
+    """Say whether a service or a command may be writing this just now: they hold no run lock."""
+    state = workspace / "state"
+    # Folders below state belong to services, and to channels.
+    of_others = (
+        path.parent == workspace / "monitoring"
+        or path.parent.parent == state
+        or (path.parent == state and path.name.startswith((".trading.", ".kill.", ".schedule.")))
+    )
+    try:
+        return of_others and time.time() - path.stat().st_mtime < _AT_WORK
+    except FileNotFoundError:
+        return True
 
 
 def canonical_json(value: Any) -> bytes:
@@ -240,7 +259,7 @@ def verify_checksums(folder: Path) -> None:
             raise DataError(str(target), "differs from its checksum: it was changed or damaged; train again")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import create_model
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from huracan.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 __all__ = ["ETC", "PREFIX", "Layer", "Origin", "merge", "read_layers"]
 
@@ -23,6 +23,9 @@ PREFIX = "HURACAN_"
 
 NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS"})
 """Environment variables with our prefix that are no settings."""
+
+
+_LOADED = re.compile(r"^(settings|sealed)_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +129,16 @@ def _places(node: yaml.Node | None, file: str, prefix: str) -> dict[str, str]:
 
 
 def _read_credentials(folder: Path) -> Layer:
-    """Each file is one setting, its name the dotted key with two underscores for the dot."""
+    """Each file is one setting, its name the dotted key with two underscores for the dot.
+
+    systemd puts the name of a credential before that of a file where it loads a whole folder: our units call those
+    `settings` and `sealed`.
+    """
     variables: dict[str, str] = {}
     try:
         for path in sorted(folder.iterdir()):
             if path.is_file():
-                variables[f"{PREFIX}{path.name}"] = path.read_text("utf-8").strip()
+                variables[f"{PREFIX}{_LOADED.sub('', path.name)}"] = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"$CREDENTIALS_DIRECTORY ({folder}): cannot be read: {type(error).__name__}") from None
     values, places = _explode(variables)
@@ -153,6 +160,12 @@ def _read_environment(environment: Mapping[str, str]) -> Layer:
 
 def _explode(variables: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """Turn ``HURACAN_A__B=c`` into ``{"a": {"b": "c"}}`` as pydantic-settings does; JSON becomes lists and groups."""
+    if not variables:
+        return {}, {}
+    # Costs the daemon 4 MiB where nobody sets a variable: it is loaded only where somebody does.
+    from pydantic import create_model
+    from pydantic_settings import BaseSettings, EnvSettingsSource
+
     names = {name: name.upper().removeprefix(PREFIX).lower() for name in variables}
     for name, dotted in names.items():
         if not all(dotted.split("__")):
@@ -193,5 +206,7 @@ def _decode(values: Mapping[str, Any], places: Mapping[str, str], prefix: str) -
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return ``; did you mean "x"?`` for the nearest known name, else the list of known ones."""
+    import difflib  # for mistakes alone
+
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else f"; known here: {', '.join(sorted(known))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from huracan import hookimpl
-from huracan.types import Job, SettingsSection
+from huracan.types import Job, Resources, SettingsSection
 
 
 @hookimpl
@@ -25,5 +25,6 @@ def huracan_jobs() -> Sequence[Job]:
             after=("universe",),
             time_limit=6 * 3600.0,
             stall_limit=300.0,
+            resources=Resources(network=True),
         )
     ]

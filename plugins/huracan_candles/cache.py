@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from huracan.errors import DataError
-from huracan.market.candles import Candles, timeframe_ms
+from huracan.market.candles import Candles
 from huracan.market.checks import check_candles
 from huracan.market.files import digest_file, read_candles, write_candles
+from huracan.market.timeframes import timeframe_ms
 from huracan.paths import Paths, write_bytes
 
 __all__ = ["Cached", "Spans", "add_span", "is_hole", "load", "merge", "missing", "reread", "save", "set_aside"]

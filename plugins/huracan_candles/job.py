@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from huracan.clock import milliseconds
+from huracan.clock import format_instant, milliseconds
 from huracan.context import Context
 from huracan.errors import DataError, TryAgainError, UsageError
-from huracan.market.candles import timeframe_ms
 from huracan.market.checks import find_breaks, find_gaps, last_segment_start, scaled_jump_ratio
 from huracan.market.exchange import open_exchange
+from huracan.market.timeframes import timeframe_ms
 from huracan.market.workers import askers
 from huracan.paths import read_document, write_json
 from huracan.types import Exchange, FundingSource, JobResult, MarketKind, Outcome
@@ -51,7 +51,7 @@ def run(context: Context) -> JobResult:
     report = {
         "schema": 1,
         "run_date": run.run_date.isoformat(),
-        "as_of": f"{context.clock.now():%Y-%m-%dT%H:%M:%SZ}",
+        "as_of": format_instant(context.clock.now()),
         "timeframe": settings.timeframe,
         "days": settings.days,
         "references": [symbol for symbol in references if not results[symbol].failed],

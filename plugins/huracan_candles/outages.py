@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from huracan.market.candles import Candles, timeframe_ms
+from huracan.market.candles import Candles
 from huracan.market.checks import Gap
+from huracan.market.timeframes import timeframe_ms
 from huracan.paths import write_json
 from huracan_candles.cache import Spans, add_span, missing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from huracan.config import Section
-from huracan.market.candles import timeframe_ms
+from huracan.market.timeframes import timeframe_ms
 
 __all__ = ["CandleSettings"]
 

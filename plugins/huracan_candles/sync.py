@@ -10,9 +10,10 @@ import numpy as np
 
 from huracan.context import Context
 from huracan.errors import DataError, TryAgainError
-from huracan.market.candles import Candles, timeframe_ms
+from huracan.market.candles import Candles
 from huracan.market.checks import Gap, check_candles, find_gaps
 from huracan.market.funding import Funding
+from huracan.market.timeframes import timeframe_ms
 from huracan.types import Exchange
 from huracan_candles import cache
 from huracan_candles.outages import Silences

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from huracan.errors import DataError
-from huracan.market.candles import TIMEFRAMES, Candles
+from huracan.market.candles import Candles
+from huracan.market.timeframes import TIMEFRAMES
 
 __all__ = ["DAY_MS", "Bars", "LastDays", "instant", "last_days", "name_of_length", "pages", "resample", "say_time"]
 

@@ -19,7 +19,8 @@ import numpy as np
 import polars as pl
 
 from huracan.errors import DataError
-from huracan.market.candles import COLUMNS, TIMEFRAMES, Candles
+from huracan.market.candles import COLUMNS, Candles
+from huracan.market.timeframes import TIMEFRAMES
 from huracan_exchanges.bars import Bars, name_of_length, say_time
 from huracan_exchanges.columns import choose_columns, to_milliseconds, to_numbers, unit_names
 from huracan_exchanges.table import read_table, shown

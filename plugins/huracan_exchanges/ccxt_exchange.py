@@ -17,8 +17,9 @@ import numpy as np
 from huracan.clock import milliseconds
 from huracan.context import Progress
 from huracan.errors import DataError, UsageError
-from huracan.market.candles import TIMEFRAMES, Candles, timeframe_ms
+from huracan.market.candles import Candles
 from huracan.market.funding import Funding
+from huracan.market.timeframes import TIMEFRAMES, timeframe_ms
 from huracan.types import CheckResult, Market, MarketKind, Ticker
 from huracan_exchanges.bars import DAY_MS, Bars, instant, last_days
 from huracan_exchanges.ccxt_check import check_client

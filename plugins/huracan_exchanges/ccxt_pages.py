@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from huracan.errors import DataError
-from huracan.market.candles import COLUMNS, Candles, timeframe_ms
+from huracan.market.candles import COLUMNS, Candles
+from huracan.market.timeframes import timeframe_ms
 
 __all__ = ["FetchPage", "FetchRates", "walk", "walk_rates"]
 

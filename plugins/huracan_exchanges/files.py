@@ -19,8 +19,9 @@ from pathlib import Path
 
 from huracan.clock import milliseconds
 from huracan.errors import DataError
-from huracan.market.candles import TIMEFRAMES, Candles
+from huracan.market.candles import Candles
 from huracan.market.funding import Funding
+from huracan.market.timeframes import TIMEFRAMES
 from huracan.types import Market, MarketKind, Ticker
 from huracan_exchanges.bars import Bars, instant, last_days, pages, resample
 from huracan_exchanges.candle_file import read_candle_file

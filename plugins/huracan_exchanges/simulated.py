@@ -29,7 +29,8 @@ from datetime import datetime
 
 from huracan.clock import milliseconds
 from huracan.errors import DataError
-from huracan.market.candles import TIMEFRAMES, Candles
+from huracan.market.candles import Candles
+from huracan.market.timeframes import TIMEFRAMES
 from huracan.types import Market, Ticker
 from huracan_exchanges.bars import Bars, instant, last_days, pages, resample
 from huracan_exchanges.catalogue import Coin, Sort, edge_of, permanent_coins, rotating_coins

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from huracan import hookimpl
-from huracan.types import Export, Job
+from huracan.types import Command, Export, Job, SettingsSection
+
+
+@hookimpl
+def huracan_settings() -> Sequence[SettingsSection]:
+    from huracan_export.settings import ExportSettings
+
+    return [SettingsSection("export", ExportSettings)]
 
 
 @hookimpl
@@ -15,7 +22,7 @@ def huracan_jobs() -> Sequence[Job]:
             "export",
             "huracan_export.job:run",
             "write tables for people and other programs",
-            after=("universe", "roster"),
+            after=("universe", "roster", "journal"),
             time_limit=1800.0,
             stall_limit=600.0,
         )
@@ -24,6 +31,14 @@ def huracan_jobs() -> Sequence[Job]:
 
 @hookimpl
 def huracan_exports() -> Sequence[Export]:
-    from huracan_export.universe import write_universe_selection
+    from huracan_export.models import MODELS
+    from huracan_export.records import RECORDS
+    from huracan_export.trades import TRADES
+    from huracan_export.universe import UNIVERSE_SELECTION
 
-    return [Export("universe_selection", "csv", write_universe_selection)]
+    return [UNIVERSE_SELECTION, *TRADES, *MODELS, *RECORDS]
+
+
+@hookimpl
+def huracan_commands() -> Sequence[Command]:
+    return [Command("export", "write exports now: of any days, to any folder, to a pipe", "huracan_export.command")]

@@ -1,61 +1,40 @@
-"""The job ``export``: ``exports/YYYY-MM-DD/NAME_YYYYMMDD.SUFFIX`` for each export, then their index."""
+"""The job ``export``: every export as ``exports/YYYY-MM-DD/NAME_YYYYMMDD.FORMAT``, then their index."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from huracan.context import Context
-from huracan.errors import PluginError
-from huracan.paths import sha256_of, write_atomically, write_json
-from huracan.types import Export, JobResult, Outcome
+from huracan.errors import TryAgainError
+from huracan.types import Export, ExportScope, JobResult, Outcome
+from huracan_export.settings import ExportSettings
+from huracan_export.writing import write_exports
 
-__all__ = ["INDEX", "run"]
-
-INDEX = "performance_summary"
-
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9]+)+")
+__all__ = ["run", "without"]
 
 
 def run(context: Context) -> JobResult:
-    """Write every export and, last, the index that lists them. Partly failed where one of them failed."""
+    """Write every export and, last, the index that lists them. Partly failed where one of them failed.
+
+    Raises TryAgainError, once the index is written, where what one failed of may pass.
+    """
     run_date = context.current_run.run_date
     folder = context.paths.exports / f"{run_date:%Y-%m-%d}"
-    exports = context.plugins.exports()
-    index_path = folder / f"{INDEX}_{run_date:%Y%m%d}.json"
-    written: list[dict[str, Any]] = []
-    problems: list[str] = []
-    for number, (name, export) in enumerate(sorted(exports.items()), 1):
-        path = folder / f"{name}_{run_date:%Y%m%d}.{export.suffix}"
-        try:
-            if not _PLAIN.fullmatch(f"{name}.{export.suffix}") or path == index_path:
-                raise PluginError(f"{path.name!r} cannot be the name of an export")
-            rows = _write(context, export, path)
-        except (Exception, SystemExit) as error:
-            owner = exports.owners[name]
-            context.log.exception("export %s failed", name, extra={"plugin": owner})
-            problems.append(f"export {name} (plugin {owner}) failed: {type(error).__name__}: {error}")
-        else:
-            entry = {"name": name, "file": path.name, "rows": rows, "bytes": path.stat().st_size}
-            written.append({**entry, "sha256": sha256_of(path)})
-        context.progress.step(f"export {number}/{len(exports)} {name}", done=number, total=len(exports), item=name)
-    index = {"schema": 1, "run_date": run_date.isoformat(), "exports": written, "problems": problems}
-    write_json(index_path, index)
-    summary = f"{len(written)} of {len(exports)} exports in {context.paths.relative(folder)}"
-    if exports and not written:
-        return JobResult(Outcome.FAILED, summary, tuple(problems))
-    return JobResult(Outcome.PARTLY_FAILED if problems else Outcome.DONE, summary, tuple(problems))
+    offered = context.plugins.exports()
+    settings = context.settings.section(ExportSettings)
+    exports = without(offered, settings.skip)
+    scope = ExportScope(run_date, run_date)
+    written = write_exports(context, exports, offered.owners, scope, settings.formats, folder)
+    if written.may_pass:
+        raise TryAgainError(written.may_pass)
+    summary = f"{written.told()} in {context.paths.relative(folder)}"
+    problems = tuple(written.problems)
+    if exports and len(written.failed) == len(exports):
+        return JobResult(Outcome.FAILED, summary, problems)
+    return JobResult(Outcome.PARTLY_FAILED if problems else Outcome.DONE, summary, problems)
 
 
-def _write(context: Context, export: Export, path: Path) -> int:
-    """Write one export atomically; what breaks its promise does not replace an older file."""
-    rows: list[int] = []
-
-    def fill(temporary: Path) -> None:
-        rows.append(export.write(context, temporary))
-        if not isinstance(rows[0], int):
-            raise PluginError(f"it returned {rows[0]!r} in place of the number of rows")
-
-    write_atomically(path, fill)
-    return rows[0]
+def without(offered: Mapping[str, Export], skip: Sequence[str]) -> dict[str, Export]:
+    """Return the exports that ``skip`` does not name."""
+    return {name: each for name, each in offered.items() if not any(fnmatchcase(name, one) for one in skip)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from huracan import hookimpl
-from huracan.types import Check, Notifier, Service, SettingsSection, Severity
+from huracan.types import Check, Notifier, Resources, Service, SettingsSection
 
 
 @hookimpl
@@ -21,11 +21,13 @@ def huracan_checks() -> Sequence[Check]:
 
     return [
         Check("workspace", checks.check_workspace),
-        Check("disk", checks.check_disk),
-        Check("memory", checks.check_memory),
+        Check("disk", checks.check_disk, interval=60.0),
+        Check("memory", checks.check_memory, interval=60.0),
         Check("clock", checks.check_clock),
         Check("database", checks.check_database),
         Check("exchange", checks.check_exchange),
+        Check("alerts", checks.check_alerts),
+        Check("services", checks.check_services, interval=60.0),
     ]
 
 
@@ -35,14 +37,15 @@ def huracan_services() -> Sequence[Service]:
         Service(
             "monitor",
             "huracan_monitor.service:run",
-            "run all health checks now and then and write monitoring/health.json",
-            stall_limit=900.0,
+            "run each health check when it is due, keep its history and write monitoring/health.json",
+            stall_limit=300.0,
+            resources=Resources(network=True),
         )
     ]
 
 
 @hookimpl
 def huracan_notifiers() -> Sequence[Notifier]:
-    from huracan_monitor.alerts_file import append_alert
+    from huracan_monitor.alerts_file import append_alerts
 
-    return [Notifier("alerts-file", append_alert, Severity.WARNING)]
+    return [Notifier("alerts-file", append_alerts, immediate=True)]

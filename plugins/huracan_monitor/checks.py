@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,13 +11,28 @@ from typing import Any
 from huracan.context import Context
 from huracan.errors import HuracanError, StoreError
 from huracan.market.exchange import open_exchange
+from huracan.run.lock import daemon_is_there
+from huracan.run.service_state import WRITE_EVERY, ServiceState, read_service
 from huracan.types import CheckResult, CheckState, SelfCheck
+from huracan_monitor.alerts_file import ALERTS_FILE
 from huracan_monitor.settings import MonitorSettings
 
-__all__ = ["check_clock", "check_database", "check_disk", "check_exchange", "check_memory", "check_workspace"]
+__all__ = [
+    "check_alerts",
+    "check_clock",
+    "check_database",
+    "check_disk",
+    "check_exchange",
+    "check_memory",
+    "check_services",
+    "check_workspace",
+]
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 """No clock that is right shows an earlier time than this program was made at."""
+
+LATE = WRITE_EVERY + 20.0
+"""Seconds beyond its stall limit after which a service is silent: it writes now and then, and disks are slow."""
 
 _WITHOUT_CONTEXT = CheckResult(CheckState.OK, "asked without settings")
 
@@ -131,3 +147,81 @@ def check_exchange(context: Context | None) -> CheckResult:
         detail += f", {len(problems)} cannot be read: {problems[0]}"
         return CheckResult(CheckState.WARNING, detail, "mend or remove what it names")
     return CheckResult(CheckState.OK, detail)
+
+
+def check_alerts(context: Context | None) -> CheckResult:
+    """Is there a channel for alerts, and can the file of alerts be written?"""
+    if context is None:
+        return _WITHOUT_CONTEXT
+    file = context.paths.monitoring / ALERTS_FILE
+    try:
+        if file.exists():
+            # Opening to append changes nothing, and notices a read-only mount and a file of another user.
+            file.open("ab").close()
+        else:
+            tempfile.TemporaryFile(dir=_existing(file.parent)).close()
+    except OSError as error:
+        return CheckResult(
+            CheckState.FAILED,
+            f"{file} cannot be written: {error.strerror}",
+            f"make {file.parent} writable for this user: it keeps every warning and error",
+        )
+    notifiers = context.plugins.notifiers().values()
+    channels = [each.name for each in notifiers if each.is_set is None or each.is_set(context)]
+    if not channels:
+        return CheckResult(
+            CheckState.WARNING, "no plugin brings a channel: nobody hears of a failure", "see `huracan plugins`"
+        )
+    return CheckResult(CheckState.OK, f"alerts go to {', '.join(channels)}")
+
+
+def check_services(context: Context | None) -> CheckResult:
+    """Is every declared service alive, by what it last said of itself?"""
+    if context is None:
+        return _WITHOUT_CONTEXT
+    daemon = daemon_is_there(context.paths.state)
+    services = list(context.plugins.services())
+    found = {name: _service(context, name, daemon) for name in services}
+    worst = max((state for state, _ in found.values()), key=list(CheckState).index, default=CheckState.OK)
+    detail = "; ".join(f"{name} {words}" for name, (_, words) in found.items()) or "no service is declared"
+    if worst is CheckState.OK:
+        return CheckResult(worst, detail)
+    hint = "the daemon starts a service again by itself; `huracan history` and logs/huracan.jsonl say why it ended"
+    if not daemon:
+        hint = "start `huracan daemon`, or the service's unit (systemctl status 'huracan*')"
+    return CheckResult(worst, detail, hint)
+
+
+def _service(context: Context, name: str, daemon: bool) -> tuple[CheckState, str]:
+    """Judge one service. Nobody misses one that was never started, or was stopped, where no daemon is there."""
+    said = read_service(context.paths.state, name)
+    gone = CheckState.WARNING if daemon else CheckState.OK
+    if said is None:
+        return gone, "was never started" + ("" if daemon else " (no daemon is at work here)")
+    if said.stopped:
+        return gone, f"ended at {said.time:%Y-%m-%d %H:%M}Z: {said.status}"
+    silent = (context.clock.now() - said.time).total_seconds()
+    if not _is_alive(said):
+        return CheckState.WARNING, f"was killed after {said.time:%Y-%m-%d %H:%M}Z"
+    if silent > said.stall_limit + LATE:
+        return CheckState.FAILED, f"is silent for {silent:.0f} s, its limit is {said.stall_limit:.0f} s"
+    return CheckState.OK, "is alive"
+
+
+def _is_alive(said: ServiceState) -> bool:
+    """Say whether the process that wrote this still is; a younger one that got its number is another.
+
+    As a unit it may not be looked at (ProtectProc=): that it can be signalled is enough then.
+    """
+    import psutil
+
+    try:
+        os.kill(said.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    try:
+        return psutil.Process(said.pid).create_time() <= said.time.timestamp() + LATE
+    except (psutil.Error, OSError):
+        return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from huracan import hookimpl
-from huracan.types import Check, Command, Job, RemoteType, Service, SettingsSection
+from huracan.types import Check, Command, Job, RemoteType, Resources, Service, SettingsSection
 
 
 @hookimpl
@@ -24,7 +24,14 @@ def huracan_settings() -> Sequence[SettingsSection]:
 
 @hookimpl
 def huracan_services() -> Sequence[Service]:
-    return [Service("sync", "huracan_remote.service:run", "copy files to the remote store as they appear")]
+    return [
+        Service(
+            "sync",
+            "huracan_remote.service:run",
+            "copy files to the remote store as they appear",
+            resources=Resources(network=True, io_class="idle"),
+        )
+    ]
 
 
 @hookimpl
@@ -43,15 +50,17 @@ def huracan_jobs() -> Sequence[Job]:
             "make the remote store's folder of the night",
             time_limit=600.0,
             stall_limit=300.0,
+            resources=Resources(network=True),
         ),
         Job(
             "finish",
             "huracan_remote.finish:run",
             "copy what is left to the remote store, and compare both sides by hash",
-            after=("export",),
+            after=("export", "report", "backup"),
             time_limit=3 * 3600.0,
             stall_limit=300.0,
             always=True,
+            resources=Resources(network=True),
         ),
     ]
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.clock import format_instant
 from huracan.errors import ExitCode, UsageError
 from huracan.run.heartbeat import SilentProgress
 
@@ -236,7 +237,7 @@ def _count(number: int, one: str, many: str = "") -> str:
 
 
 def _iso(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return format_instant(datetime.fromtimestamp(seconds, UTC))
 
 
 def _ago(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ __all__ = ["LocalSettings", "open_local"]
 
 class LocalSettings(Section):
     """A folder, best on another disk."""
+
+    written_paths: ClassVar[tuple[str, ...]] = ("path",)
 
     name: Literal["local"] = Field("local", description="A folder of this machine or of a mount.")
     path: SettingsPath = Field(Path("/srv/huracan-copies"), description="The folder; it must exist.")

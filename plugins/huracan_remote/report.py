@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from huracan.clock import format_instant
 from huracan.errors import HuracanError
 from huracan.paths import write_json
 from huracan_remote.engine import Sweep
@@ -70,4 +71,4 @@ class Report:
 
 
 def _now() -> str:
-    return f"{datetime.fromtimestamp(time.time(), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return format_instant(datetime.fromtimestamp(time.time(), UTC))

@@ -11,6 +11,8 @@ training_log.json     steps with durations, trials, thresholds of each fold
 model.bin             the trainer's own text                                      yes
 inputs.json           columns that the model reads, and the arrays of the encoder  yes
 metrics.json          out-of-sample measures after costs                          yes
+trades.parquet        every tested trade: prices, costs, excursions, regime           yes
+patterns.json         rules found before each fold, tested on it                  yes
 config.json           data hash, recipe hash, seed, settings, versions              yes
 metadata.json         who it is, how good it is, what the gates said
 sha256.txt            checksums; written last, so that it says: complete
@@ -27,7 +29,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huracan.market.candles import timeframe_ms
+from huracan.clock import format_instant
+from huracan.market.timeframes import timeframe_ms
 from huracan.paths import canonical_json, write_checksums, write_json
 from huracan.types import FittedModel
 from huracan_training.backtest import STAY_OUT
@@ -56,21 +59,22 @@ __all__ = [
 
 ARTEFACTS = (
     "config.json", "costs.json", "features.json", "features.parquet", "inputs.json", "metadata.json", "metrics.json",
-    "model.bin", "split_indices.json", "training_log.json",
+    "model.bin", "patterns.json", "split_indices.json", "trades.parquet", "training_log.json",
 )  # fmt: skip
 
 SCHEDULING = (
-    "address", "batch", "executor", "max_workers", "memory_per_worker_mib", "memory_reserve_mib", "minutes_per_coin",
-    "minutes_per_step", "mode", "retries", "retry_delay", "symbols", "workers",
+    "address", "batch", "executor", "library", "max_workers", "memory_per_worker_mib", "memory_reserve_mib",
+    "minutes_per_coin", "minutes_per_step", "mode", "retries", "retry_delay", "symbols", "workers",
 )  # fmt: skip
-"""Settings that say how the night is worked off. Models do not depend on them, and their bytes must not."""
+"""Settings that say how the night is worked off and what is kept of it. Models do not depend on them, nor may their
+bytes."""
 
 LIBRARIES = ("huracan-engine", "lightgbm", "xgboost", "xgboost-cpu", "optuna", "numpy", "polars", "TA-Lib")
 
 
 def iso(milliseconds: int) -> str:
     """Return an instant as artefacts write it: ``2023-12-30T00:00:00Z``."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_instant(datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
 def write_costs(files: Files, costs: Mapping[str, Any]) -> None:

@@ -17,8 +17,8 @@ import numpy as np
 
 from huracan.clock import milliseconds
 from huracan.errors import DataError
-from huracan.market.candles import bars_per_year, timeframe_ms
 from huracan.market.measures import net_pnl, paired_gain, sharpe
+from huracan.market.timeframes import bars_per_year, timeframe_ms
 from huracan.types import FittedModel, Trainer
 from huracan_training.backtest import backtest
 from huracan_training.carried import Files

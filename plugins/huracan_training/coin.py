@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -11,10 +11,12 @@ import numpy as np
 
 from huracan.errors import PluginError
 from huracan.market.alignment import align_reference
-from huracan.market.candles import Candles, timeframe_ms
+from huracan.market.candles import Candles
 from huracan.market.files import parse_candles
+from huracan.market.timeframes import timeframe_ms
+from huracan.paths import canonical_json
 from huracan.types import FeatureSet, Trainer, WatchedFit
-from huracan_training import artefacts
+from huracan_training import artefacts, patterns, records
 from huracan_training.backtest import STAY_OUT
 from huracan_training.carried import Files
 from huracan_training.challenge import challenge
@@ -176,6 +178,7 @@ class _Learning:
         final = final_model(last, self.results, self._fitter, rules, self.found.validated)
         self._tell("final model")
         metrics = measure(self._data, self.results, self._task.timeframe, self._tried(worth))
+        self._remember(folds)
         artefacts.write_model(self._files, final.model, metrics, last.names, view.final_scaling())
         learned = {
             "trainer": self._fitter.trainer.name,
@@ -190,6 +193,14 @@ class _Learning:
             "encoder": worth,
             "versus_champion": self._versus_champion(),
         }
+
+    def _remember(self, folds: Sequence[Fold]) -> None:
+        """Write what the library will hold of the tested folds: every trade, and rules with what they were worth."""
+        records.write_trades(self._files, self._data, self.results, self._task.timeframe)
+        bar = timeframe_ms(self._task.timeframe)
+        found = patterns.find_patterns(self._data, folds, self._settings.horizon_bars, bar)
+        self._files.write(patterns.FILE, canonical_json(found))
+        self._tell("trades and patterns")
 
     def _folds(self) -> list[Fold]:
         settings = self._settings

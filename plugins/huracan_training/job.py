@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from huracan.clock import format_instant
 from huracan.context import Context
+from huracan.errors import DataError
 from huracan.plugin.status import PluginStatus
 from huracan.run.status import write_status
 from huracan.store import ItemState
@@ -19,6 +21,7 @@ from huracan_training.coin import CoinTask
 from huracan_training.folders import JOB, folder_for, trusted_metadata
 from huracan_training.gates import judge_all
 from huracan_training.inputs import Coin, Night, read_night, task_for
+from huracan_training.library import put_in_if_missing
 from huracan_training.machine import open_pool, settled
 from huracan_training.pool import Ended, Started, Stepped
 from huracan_training.settings import TrainingSettings
@@ -91,10 +94,14 @@ class _Training:
     def prepare(self) -> list[CoinTask]:
         """Return the work that is left: coins that the ledger calls completed and whose folder is whole stay."""
         known = self._context.store.ledger.items(JOB, self._run.run_date)
+        shelved = self._context.store.library.digests(self._run.run_date)
         for coin in self._night.coins:
             row = known.get(coin.symbol)
             if row is not None and row.state is ItemState.COMPLETED:
-                if row.path and trusted_metadata(self._context.paths.workspace / row.path) is not None:
+                folder = self._context.paths.workspace / row.path if row.path else None
+                metadata = trusted_metadata(folder) if folder else None
+                if folder is not None and metadata is not None:
+                    self._shelve(folder, metadata, shelved)
                     self._kept += 1
                     self._states[ItemState.COMPLETED] += 1
                     continue
@@ -164,6 +171,7 @@ class _Training:
         self._record(ended.key, Path(task.folder), metadata, ended.seconds)
 
     def _record(self, symbol: str, folder: Path, metadata: Mapping[str, Any], seconds: float) -> None:
+        self._shelve(folder, metadata, {})
         metrics = {**metadata["metrics"], "passed": metadata["passed"]}
         self._context.store.ledger.end_item(
             JOB, self._run.run_date, symbol, ItemState.COMPLETED, seconds,
@@ -174,8 +182,16 @@ class _Training:
         verdict = f"failed {', '.join(failed)}" if failed else "passed all gates"
         self._tell(symbol, verdict)
         self._context.emit(
-            "model.trained", Severity.INFO, f"{symbol} {verdict}", symbol=symbol, seconds=round(seconds, 1), **metrics
-        )
+            "model.trained", Severity.INFO, f"{symbol} {verdict}", symbol=symbol, seconds=round(seconds, 1),
+            **self._counted(), **metrics,
+        )  # fmt: skip
+
+    def _shelve(self, folder: Path, metadata: Mapping[str, Any], known: Mapping[str, str]) -> None:
+        """Put a model into the library. One that does not fit costs no coin: the job ``journal`` tells of it."""
+        try:
+            put_in_if_missing(self._context, folder, metadata, known)
+        except DataError as error:
+            self._context.log.error("%s is not in the library: %s", metadata["id"], error)
 
     def _metadata(
         self, task: CoinTask, answer: Mapping[str, Any], verdicts: Sequence[Verdict], seconds: float
@@ -188,7 +204,7 @@ class _Training:
             "symbol": task.symbol,
             "version": folder.name,
             "date": self._run.run_date.isoformat(),
-            "as_of": f"{self._run.as_of:%Y-%m-%dT%H:%M:%SZ}",
+            "as_of": format_instant(self._run.as_of),
             "run_id": self._run.run_id,
             "exchange": self._night.exchange,
             "seconds": round(seconds, 3),
@@ -209,7 +225,9 @@ class _Training:
         self._context.store.ledger.end_item(JOB, self._run.run_date, symbol, ItemState.SKIPPED, seconds, error=reason)
         self._states[ItemState.SKIPPED] += 1
         self._tell(symbol, f"skipped: {reason}")
-        self._context.emit("model.skipped", Severity.WARNING, f"{symbol} is skipped: {reason}", symbol=symbol)
+        self._context.emit(
+            "model.skipped", Severity.WARNING, f"{symbol} is skipped: {reason}", symbol=symbol, **self._counted()
+        )
 
     def _fail(self, ended: Ended) -> None:
         reason = f"attempt {ended.attempt}: {ended.error}"
@@ -223,7 +241,12 @@ class _Training:
         self._states[ItemState.FAILED] += 1
         self._problems.append(f"{ended.key}: {reason}")
         self._tell(ended.key, f"failed: {ended.error}")
-        self._context.emit("model.failed", Severity.ERROR, f"{ended.key} failed: {reason}", symbol=ended.key)
+        self._context.emit(
+            "model.failed", Severity.ERROR, f"{ended.key} failed: {reason}", symbol=ended.key, **self._counted()
+        )
+
+    def _counted(self) -> dict[str, int]:
+        return {"done": sum(self._states.values()), "total": len(self._night.coins)}
 
     def _tell(self, symbol: str, text: str) -> None:
         total = len(self._night.coins)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from huracan.market.candles import Candles, timeframe_ms
+from huracan.market.candles import Candles
+from huracan.market.timeframes import timeframe_ms
 from huracan.types import FeatureInput, FeatureSet
 from huracan_training.carried import CarriedFiles
 from huracan_training.dataset import Dataset, build_dataset

@@ -12,8 +12,9 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
+from huracan.clock import format_instant
 from huracan.context import Context
-from huracan.market.candles import bars_per_year
+from huracan.market.timeframes import bars_per_year
 from huracan.paths import read_json, write_json
 from huracan_training.folders import trusted_metadata
 
@@ -56,7 +57,7 @@ def write_snapshot(context: Context, models: Mapping[str, str]) -> Path | None:
         file,
         {
             "schema": 1,
-            "as_of": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            "as_of": format_instant(now),
             "coins": len(leading),
             "insights": insights,
             "patterns": patterns_of(leading),

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from huracan.market.candles import bars_per_year
 from huracan.market.measures import (
     calmar,
     deflated_sharpe,
@@ -26,6 +25,7 @@ from huracan.market.measures import (
     skewness,
     sortino,
 )
+from huracan.market.timeframes import bars_per_year
 from huracan_training.backtest import STAY_OUT
 from huracan_training.dataset import Dataset
 from huracan_training.evaluate import FoldResult

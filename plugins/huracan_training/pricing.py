@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from huracan.market.candles import Candles, timeframe_ms
+from huracan.market.candles import Candles
 from huracan.market.costs import slippage_series
 from huracan.market.funding import Funding, due_by_bar, parse_funding
+from huracan.market.timeframes import timeframe_ms
 from huracan_training.errors import CoinSkippedError
 from huracan_training.outcomes import Prices
 

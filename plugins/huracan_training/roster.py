@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from huracan.clock import format_instant
 from huracan.context import Context
 from huracan.paths import read_json, write_json
 from huracan.store import ItemState
@@ -68,7 +69,7 @@ def warn_of_past(context: Context) -> None:
         return  # there is none, or none that a trading process could read
     rows = standing if isinstance(standing, list) else []
     newest = max((str(row.get("as_of", "")) for row in rows if isinstance(row, dict)), default="")
-    now = f"{context.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    now = format_instant(context.clock.now())
     if newest > now:
         context.emit(
             "roster.past",

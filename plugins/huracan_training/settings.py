@@ -13,6 +13,7 @@ __all__ = [
     "EncoderSettings",
     "GateSettings",
     "LabelSettings",
+    "LibrarySettings",
     "OrderSettings",
     "RosterSettings",
     "SearchSettings",
@@ -119,6 +120,17 @@ class ChampionSettings(Section):
     )
 
 
+class LibrarySettings(Section):
+    """What the library of trades and models keeps."""
+
+    keep_models: int = Field(
+        30,
+        ge=1,
+        description="Trades of so many of a coin's newest models, and of its champion, are kept; of older models "
+        "everything but single trades and columns.",
+    )
+
+
 class RosterSettings(Section):
     """Weights of the roster's score; each part is the coin's rank among tonight's coins, scaled to 0..1."""
 
@@ -188,6 +200,7 @@ class TrainingSettings(Section):
     gates: GateSettings = Field(default_factory=GateSettings, description="Limits of the quality gates.")
     champion: ChampionSettings = Field(default_factory=ChampionSettings, description="Rules for champions.")
     roster: RosterSettings = Field(default_factory=RosterSettings, description="Weights of the roster's score.")
+    library: LibrarySettings = Field(default_factory=LibrarySettings, description="What the library keeps.")
 
     @model_validator(mode="after")
     def _rolling_window_is_wide_enough(self) -> Self:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
+from huracan.clock import format_instant
 from huracan.context import Context
 from huracan.paths import write_checksums, write_json
 from huracan.store import ItemState
@@ -36,7 +37,7 @@ def write_summary(
     summary = {
         "schema": 1,
         "run_date": run.run_date.isoformat(),
-        "as_of": f"{run.as_of:%Y-%m-%dT%H:%M:%SZ}",
+        "as_of": format_instant(run.as_of),
         "total": len(items),
         "succeeded": states[ItemState.COMPLETED],
         "failed": states[ItemState.FAILED],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from huracan import hookimpl
-from huracan.types import Command, Job, SettingsSection, UniverseRule
+from huracan.types import ChatCommand, Command, Job, Resources, SettingsSection, UniverseRule
 
 
 @hookimpl
@@ -25,6 +25,7 @@ def huracan_jobs() -> Sequence[Job]:
             after=("prepare",),
             time_limit=1800.0,
             stall_limit=600.0,
+            resources=Resources(network=True),
         )
     ]
 
@@ -39,3 +40,8 @@ def huracan_universe_rules() -> Sequence[UniverseRule]:
 @hookimpl
 def huracan_commands() -> Sequence[Command]:
     return [Command("universe", "show which pairs were selected, and why the others were not", "huracan_universe.show")]
+
+
+@hookimpl
+def huracan_chat_commands() -> Sequence[ChatCommand]:
+    return [ChatCommand("universe", "the coins of the last selection", "huracan_universe.chat:answer_universe")]

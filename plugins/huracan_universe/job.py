@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from huracan.clock import format_instant
 from huracan.context import Context
 from huracan.errors import DataError
 from huracan.market.exchange import open_exchange
@@ -66,7 +67,7 @@ def _document(
     return {
         "schema": 1,
         "run_date": context.current_run.run_date.isoformat(),
-        "as_of": f"{context.clock.now():%Y-%m-%dT%H:%M:%SZ}",
+        "as_of": format_instant(context.clock.now()),
         "exchange": exchange,
         "criteria": criteria,
         "symbols": [each.symbol for each in selection.selected],

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
-from huracan.clock import parse_instant
+from huracan.clock import format_instant, parse_instant
 from huracan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from huracan.store import UniverseDecision, UniverseSelection
 
-__all__ = ["configure", "run"]
+__all__ = ["configure", "run", "turnover"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,7 @@ def _instant(text: str) -> datetime:
 def _as_json(selection: UniverseSelection) -> dict[str, Any]:
     return {
         "run_date": selection.run_date.isoformat(),
-        "as_of": f"{selection.as_of:%Y-%m-%dT%H:%M:%SZ}",
+        "as_of": format_instant(selection.as_of),
         "exchange": selection.exchange,
         "criteria": dict(selection.criteria),
         "decisions": [
@@ -96,7 +96,7 @@ def _print_selected(screen: Console, selected: list[UniverseDecision]) -> None:
         table.add_row(
             str(each.rank),
             each.symbol,
-            _turnover(facts["quote_volume_24h"]),
+            turnover(facts["quote_volume_24h"]),
             _shown(facts["spread_bps"], "{:.1f} bps"),
             _shown(facts["age_days"], "{:,.0f} d"),
             _shown(facts["active_share"], "{:.0%}"),
@@ -115,7 +115,7 @@ def _print_dropped(screen: Console, dropped: list[UniverseDecision]) -> None:
     for each in dropped:
         # Sentences come from plugins and names from an exchange: shown as they are, never as markup.
         parts = [Text.assemble(reason, (f" ({rule})", "bright_black")) for rule, reason in each.reasons]
-        table.add_row(Text(each.symbol), _turnover(each.facts.get("quote_volume_24h")), Text("; ").join(parts))
+        table.add_row(Text(each.symbol), turnover(each.facts.get("quote_volume_24h")), Text("; ").join(parts))
     screen.print(table)
 
 
@@ -123,7 +123,7 @@ def _shown(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _turnover(value: float | None) -> str:
+def turnover(value: float | None) -> str:
     if value is None:
         return "-"
     for size, unit in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):

@@ -17,7 +17,22 @@ from huracan.market.candles import COLUMNS, Candles
 from huracan.plugin import spec
 from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
 from huracan.plugin.status import PluginStatus
-from huracan.types import Candidate, CheckState, Event, FeatureInput, Market, Severity, Ticker, TrainingData
+from huracan.table_files import write_table
+from huracan.types import (
+    Candidate,
+    ChatReply,
+    CheckState,
+    Event,
+    ExportScope,
+    FeatureInput,
+    FileExport,
+    Market,
+    Message,
+    Severity,
+    TableExport,
+    Ticker,
+    TrainingData,
+)
 
 HOOKS = sorted(name for name in vars(spec) if name.startswith("huracan_"))
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -85,19 +100,29 @@ def _gates(context: Context) -> None:
 
 
 def _exports(context: Context) -> None:
-    export = context.plugins.exports()["stranger_greeting"]
-    target = context.paths.workspace / f"greeting{export.suffix}"
-    assert export.write(context, target) == 1
+    exports, scope = context.plugins.exports(), ExportScope(NOW.date(), NOW.date())
+    file, table = exports["stranger_greeting"], exports["stranger_greetings"]
+    assert isinstance(file, FileExport)
+    assert isinstance(table, TableExport)
+    target = context.paths.workspace / f"greeting.{file.suffix}"
+    assert file.write(context, target, scope) == 1
     assert target.read_text("utf-8") == "hello\n"
+    assert write_table(target, "csv", table.columns, table.batches(context, scope)) == 2
+    assert target.read_bytes() == b"name,greeting\r\nAda,hello\r\nAlan,hello\r\n"
 
 
 def _notifiers(context: Context) -> None:
-    context.emit("test", Severity.INFO, "not for the stranger")
     context.emit("test", Severity.ERROR, "something burns")
     assert (context.paths.workspace / "stranger.txt").read_text("utf-8") == "something burns\n"
     notifier = context.plugins.notifiers()["stranger-file"]
-    notifier.send(context, Event("test", Severity.ERROR, "by hand", NOW))
+    notifier.deliver(context, Message("key", (Event("test", Severity.ERROR, "by hand", NOW),)))
     assert (context.paths.workspace / "stranger.txt").read_text("utf-8").endswith("by hand\n")
+
+
+def _chat_commands(context: Context) -> None:
+    command = context.plugins.chat_commands()["stranger"]
+    assert not command.acts
+    assert _referred(command.run)(context, ("Ada", "Lovelace")) == ChatReply("hello Ada Lovelace")
 
 
 def _remotes(context: Context) -> None:
@@ -108,6 +133,21 @@ def _remotes(context: Context) -> None:
     remote.put(source, "2024-01-01/a.txt")
     assert remote.verify(source, "2024-01-01/a.txt")
     remote.close()
+
+
+def _backup_sources(context: Context) -> None:
+    source = context.plugins.backup_sources()["stranger-diary"]
+    folder = context.paths.workspace / "collected"
+    folder.mkdir()
+    source.collect(context, folder)
+    assert source.restore is not None
+    source.restore(context, folder)
+    assert (context.paths.workspace / "diary.txt").read_text("utf-8") == "hello"
+
+
+def _report_sections(context: Context) -> None:
+    section = context.plugins.report_sections()["stranger-mood"]
+    assert section.write(context, NOW.date()) == {"summary": "On 2024-01-01 it says hello."}
 
 
 def _commands(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +171,10 @@ CASES: dict[str, Callable[..., None]] = {
     "huracan_gates": _gates,
     "huracan_exports": _exports,
     "huracan_notifiers": _notifiers,
+    "huracan_chat_commands": _chat_commands,
     "huracan_remotes": _remotes,
+    "huracan_backup_sources": _backup_sources,
+    "huracan_report_sections": _report_sections,
     "huracan_commands": _commands,
 }
 

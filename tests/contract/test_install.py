@@ -1,4 +1,7 @@
-"""install.sh as somebody meets it who types something else than the two commands, or whose machine lacks something."""
+"""install.sh as somebody meets it who types what it does not know, or whose machine lacks something.
+
+What it does as root is tested in tests/systemd, on a machine of its own.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ def clone(repository: Path, tmp_path: Path) -> Path:
     folder.mkdir()
     for name in ("install.sh", "pyproject.toml", "constraints.txt"):
         shutil.copy(repository / name, folder / name)
+    shutil.copytree(repository / "tools", folder / "tools")
     return folder / "install.sh"
 
 
@@ -44,11 +48,38 @@ def bare_path(tmp_path: Path) -> Path:
     return folder
 
 
-def test_help_says_both_commands(clone: Path) -> None:
+def test_help_says_every_command(clone: Path) -> None:
     done = _run(clone, "--help")
     assert done.returncode == 0
-    assert "install.sh demo" in done.stdout
-    assert "install.sh test" in done.stdout
+    for command in ("demo", "test", "install", "upgrade", "uninstall"):
+        assert f"install.sh {command}" in done.stdout
+
+
+# None of these gets as far as looking at the machine: this one may be somebody's server, and the tests may be root.
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("install", "--purge"), "install does not know --purge"),
+        (("upgrade", "--dry-run", "9.9"), "upgrade does not know 9.9"),
+        (("uninstall", "--now"), "uninstall does not know --now"),
+        (("install", "--settings"), "--settings needs a file"),
+        (("install", "--settings", "/nowhere/settings.yaml"), "/nowhere/settings.yaml cannot be read"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_code_2(clone: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = _run(clone, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="systemd runs here")
+@pytest.mark.parametrize("command", ["install", "upgrade", "uninstall"])
+def test_where_no_systemd_runs_services_are_refused_in_one_line(clone: Path, command: str) -> None:
+    done = _run(clone, command, "--dry-run")
+    assert done.returncode == 1
+    assert "systemd does not run here" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("arguments", [(), ("deploy",), ("demo", "a", "b")])
@@ -79,7 +110,11 @@ def test_a_python_that_is_too_old_is_not_taken(clone: Path, bare_path: Path) -> 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_the_scripts_pass_shellcheck(repository: Path) -> None:
     done = subprocess.run(
-        ["shellcheck", "install.sh", ".ci/run"], cwd=repository, capture_output=True, text=True, check=False
+        ["shellcheck", "-x", "install.sh", ".ci/run", "tests/systemd/box.sh"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout == ""
     assert done.returncode == 0

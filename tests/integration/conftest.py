@@ -61,7 +61,9 @@ def make_night(tmp_path: Path) -> Callable[..., Night]:
         folder = tmp_path / name
         folder.mkdir()
         file = folder / "settings.yaml"
-        file.write_text(yaml.safe_dump({"workspace": "./work", **settings}))
+        # PDF and picture take seconds, and have tests of their own.
+        quick = {"workspace": "./work", "reports": {"pdf": False, "picture": False}}
+        file.write_text(yaml.safe_dump({**quick, **settings}))
         return Night(file, folder / "work")
 
     return make

@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
 ARTEFACTS = {
     "model.bin", "config.json", "metrics.json", "costs.json", "features.json", "inputs.json", "metadata.json",
-    "sha256.txt", "features.parquet", "split_indices.json", "training_log.json",
+    "sha256.txt", "features.parquet", "split_indices.json", "training_log.json", "trades.parquet",
+    "patterns.json",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Events: recorded, logged, and handed to the channels that plugins bring."""
+"""Events: recorded, logged, and taken to the channels that plugins bring (:mod:`huracan.alerts.courier`)."""
 
 from huracan.alerts.emit import make_emit
 

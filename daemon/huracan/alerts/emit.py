@@ -1,21 +1,30 @@
-"""Turns a call of ``context.emit`` into a stored event, a log line and messages; whatever fails is only logged."""
+"""Turns a call of ``context.emit`` into a stored event, a log line and rows of the outbox.
+
+Whatever fails is only logged. Channels get their messages from the outbox, by whoever delivers
+(:mod:`huracan.alerts.delivery`); those that are files of this machine get the event at once.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
+from huracan.alerts.routing import addresses, channels
+from huracan.alerts.spool import lay_down
 from huracan.clock import SystemClock
 from huracan.context import Context, Emit
 from huracan.errors import HuracanError, StopRequested
 from huracan.logs import inside
 from huracan.masking import json_safe
-from huracan.types import Event, Notifier, Severity
+from huracan.store import Address
+from huracan.types import Event, Message, Notifier, Severity
 
-__all__ = ["make_emit"]
+__all__ = ["make_emit", "without_sending"]
 
 _LEVELS = {
     Severity.DEBUG: logging.DEBUG,
@@ -23,8 +32,17 @@ _LEVELS = {
     Severity.WARNING: logging.WARNING,
     Severity.ERROR: logging.ERROR,
 }
-_ORDER = list(Severity)
 _SENDING: ContextVar[bool] = ContextVar("huracan_event_is_sent", default=False)
+
+
+@contextmanager
+def without_sending() -> Iterator[None]:
+    """Let events that are emitted inside the block be recorded alone: a channel's own would go round in circles."""
+    token = _SENDING.set(True)
+    try:
+        yield
+    finally:
+        _SENDING.reset(token)
 
 
 def make_emit(context: Context) -> Emit:
@@ -40,16 +58,18 @@ class _Emitter:
         # When something happened is not what the run's frozen clock says.
         self._clock = SystemClock()
         self._known: Mapping[str, Notifier] | None = None
+        self._channels: tuple[Notifier, ...] | None = None
         self._owners: Mapping[str, str] = {}
 
     def __call__(self, kind: str, severity: Severity, title: str, *, symbol: str | None = None, **fields: Any) -> None:
         try:
             event = self._event(kind, Severity(severity), title, symbol, fields)
             self._write(event)
-            self._store(event)
             # What a notifier itself emits is recorded and not sent: it would go round in circles.
-            if not _SENDING.get():
-                self._send_to_all(event)
+            sends = not _SENDING.get()
+            self._store(event, self._addresses(event) if sends else [])
+            if sends:
+                self._send_at_once(event)
         except Exception:
             self._context.log.exception("the event %s could not be sent", kind)
 
@@ -75,18 +95,40 @@ class _Emitter:
         # A title is a text of its own: nothing in it is a place for arguments.
         self._context.log.log(_LEVELS[event.severity], "%s", event.title, extra=extra)
 
-    def _store(self, event: Event) -> None:
+    def _addresses(self, event: Event) -> list[Address]:
         try:
-            self._context.store.events.add(event)
+            if self._channels is None:
+                self._channels = tuple(channels(self._context).values()) if self._notifiers() else ()
+            return addresses(self._context.settings.core.alerts, event, self._channels)
+        except Exception:
+            self._context.log.exception("the event %s is recorded and not sent", event.kind)
+            return []
+
+    def _store(self, event: Event, to: Sequence[Address]) -> None:
+        try:
+            self._context.store.events.add(event, to)
         except HuracanError as error:
             self._context.log.error("the event %s could not be stored: %s", event.kind, error)
+            if to:
+                self._lay_down(event)
         except Exception:
             self._context.log.exception("the event %s could not be stored", event.kind)
 
-    def _send_to_all(self, event: Event) -> None:
+    def _lay_down(self, event: Event) -> None:
+        """Keep what channels wait for as a file, until the database is back."""
+        try:
+            if not lay_down(self._context.paths.state, event):
+                self._context.log.error(
+                    "the event %s is lost to its channels: too many wait for the database", event.kind
+                )
+        except (OSError, HuracanError) as error:
+            self._context.log.error("the event %s is lost to its channels: %s", event.kind, error)
+
+    def _send_at_once(self, event: Event) -> None:
         for name, notifier in self._notifiers().items():
-            with inside(plugin=self._owners[name]):
-                self._send(name, notifier, event)
+            if notifier.immediate:
+                with inside(plugin=self._owners[name]):
+                    self._send(name, notifier, event)
 
     def _notifiers(self) -> Mapping[str, Notifier]:
         """Ask the plugins for their channels, once, when the first event is sent."""
@@ -102,13 +144,11 @@ class _Emitter:
         return self._known
 
     def _send(self, name: str, notifier: Notifier, event: Event) -> None:
-        token = _SENDING.set(True)
         try:
-            if _ORDER.index(event.severity) < _ORDER.index(notifier.least_severity):
-                return
             # Written before, so that the log names the one that hangs.
             self._context.log.debug("notifier %s: sends %s", name, event.kind)
-            notifier.send(replace(self._context, emit=self), event)
+            with without_sending():
+                notifier.deliver(replace(self._context, emit=self), Message(uuid.uuid4().hex, (event,)))
         except (KeyboardInterrupt, StopRequested):
             raise
         except HuracanError as error:
@@ -116,5 +156,3 @@ class _Emitter:
         except BaseException:
             # Not Exception: a notifier that calls sys.exit must not end the night.
             self._context.log.exception("the notifier %s failed to send %s", name, event.kind)
-        finally:
-            _SENDING.reset(token)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import os
+import sys
+import time
 from typing import TYPE_CHECKING
 
+from huracan.errors import StoreAwayError
 from huracan.run.heartbeat import NotifyProgress, progress_from
 from huracan.run.parent import die_with_parent
 
 if TYPE_CHECKING:
     from huracan.context import Context
 
-__all__ = ["become_child", "open_as_child"]
+__all__ = ["become_child", "open_as_child", "open_as_unit"]
+
+_PATIENCE = 6 * 3600.0
+_LOOK_AGAIN = 5.0
 
 
 def become_child(arguments: argparse.Namespace, name: str) -> NotifyProgress:
@@ -27,8 +33,21 @@ def become_child(arguments: argparse.Namespace, name: str) -> NotifyProgress:
     return progress
 
 
+def open_as_unit(arguments: argparse.Namespace, progress: NotifyProgress) -> Context:
+    """Open the application for the step of a chain; one whose database is away waits for it, with signs of life."""
+    give_up = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return open_as_child(arguments, progress)
+        except StoreAwayError as error:
+            if time.monotonic() > give_up:
+                raise
+            print(f"<4>{error}; looked for again in {_LOOK_AGAIN:.0f} s", file=sys.stderr, flush=True)
+            progress.wait(f"{arguments.name}: waits for the database", _LOOK_AGAIN)
+
+
 def open_as_child(arguments: argparse.Namespace, progress: NotifyProgress) -> Context:
-    """Open the application; log lines go to the parent alone, who keeps the file."""
+    """Open the application; log lines go to the parent alone, who keeps the file, or as a unit to journal and file."""
     from huracan.app import open_application
     from huracan.cli.common import environment
 
@@ -36,6 +55,6 @@ def open_as_child(arguments: argparse.Namespace, progress: NotifyProgress) -> Co
         arguments.config,
         environment(arguments),
         progress=progress,
-        log_style=arguments.log_format,
-        log_file=arguments.log_format == "human",
+        log_style="journal" if arguments.unit else arguments.log_format,
+        log_file=arguments.unit or arguments.log_format == "human",
     )

@@ -14,17 +14,26 @@ __all__ = ["BUILT_IN", "INTERNAL", "find", "from_plugins"]
 BUILT_IN = (
     Command("run", "run a pipeline or one job now", "huracan.cli.run"),
     Command("daemon", "run pipelines on schedule and keep services alive, in the foreground", "huracan.cli.daemon"),
+    Command("start", "let the daemon run a pipeline or one job now", "huracan.cli.start"),
+    Command("stop", "let the daemon stop what runs; it goes on at the next start", "huracan.cli.stop"),
+    Command("reload", "let the daemon read its settings anew", "huracan.cli.reload"),
     Command("status", "show the last runs, what runs now and what comes next", "huracan.cli.status"),
     Command("history", "list past runs", "huracan.cli.history"),
     Command("jobs", "list the declared jobs in their order, with limits and last result", "huracan.cli.jobs"),
     Command("doctor", "run every health check and say how to mend what fails", "huracan.cli.doctor"),
+    Command("health", "show the history of the health checks: states, error rates, latency", "huracan.cli.health"),
     Command("plugins", "list installed plugins and how each stands", "huracan.cli.plugins"),
+    Command("units", "render, check and install the units of systemd", "huracan.cli.units"),
+    Command("kill", "stop trading at once: the kill switch, which only `huracan resume` lifts", "huracan.cli.kill"),
+    Command("pause", "pause the schedule: no pipeline starts by itself", "huracan.cli.pause"),
+    Command("resume", "lift the kill switch, or the pause of the schedule", "huracan.cli.resume"),
     Command("settings", "show effective settings, or print the commented default", "huracan.cli.settings"),
 )
 
 INTERNAL = (
     Command("job", "work on one job of a run; started by `huracan run`", "huracan.cli.job"),
     Command("service", "run one service; started by `huracan daemon`", "huracan.cli.service"),
+    Command("tell-trading", "tell what changed in trading.json; started by `huracan kill`", "huracan.cli.tell_trading"),
 )
 
 

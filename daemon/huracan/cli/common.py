@@ -5,21 +5,34 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from huracan.config import Settings
     from huracan.context import Context, Progress
+    from huracan.logs import LogStyle
     from huracan.plugin.manager import Plugins
 
-__all__ = ["console", "environment", "json_option", "load", "open_context", "show_json"]
+__all__ = ["console", "environment", "json_option", "load", "open_context", "order_daemon", "positive", "show_json"]
 
 
 def json_option(parser: argparse.ArgumentParser) -> None:
     """Let the command understand ``--json``; call it from ``configure`` where something is shown."""
     parser.add_argument("--json", action="store_true", help="print JSON for programs instead of a table")
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1, as the type of an option. Raises ArgumentTypeError."""
+    try:
+        number = min(int(text), 1_000_000)  # a database counts no further than 63 bits
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
 
 
 def environment(arguments: argparse.Namespace) -> dict[str, str]:
@@ -46,7 +59,7 @@ def open_context(
     arguments: argparse.Namespace,
     *,
     progress: Progress | None = None,
-    log_style: Literal["human", "json"] = "human",
+    log_style: LogStyle = "human",
     require_good_settings: bool = True,
     create: bool = True,
 ) -> Context:
@@ -61,6 +74,14 @@ def open_context(
         require_good_settings=require_good_settings,
         create=create,
     )
+
+
+def order_daemon(arguments: argparse.Namespace, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Send a request to the daemon of these settings. Raises as :func:`huracan.control.ask` does."""
+    from huracan.config import RawSettings
+    from huracan.control import ask, socket_path
+
+    return ask(socket_path(RawSettings.read(arguments.config, environment(arguments)).core()), request)
 
 
 def console(arguments: argparse.Namespace, *, stderr: bool = False) -> Console:

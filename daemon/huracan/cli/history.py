@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.cli.common import console, json_option, open_context, positive, show_json
 
 if TYPE_CHECKING:
     from huracan.store import RunRow
@@ -16,7 +16,7 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("--limit", type=_positive, default=20, metavar="N", help="how many runs (default: 20)")
+    parser.add_argument("--limit", type=positive, default=20, metavar="N", help="how many runs (default: 20)")
     json_option(parser)
 
 
@@ -54,13 +54,3 @@ def _print_table(arguments: argparse.Namespace, rows: Sequence[RunRow]) -> None:
             row.summary,
         )
     screen.print(table)
-
-
-def _positive(text: str) -> int:
-    try:
-        number = min(int(text), 1_000_000)  # a database counts no further than 63 bits
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return number

@@ -22,10 +22,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-from huracan.cli import commands
 from huracan.errors import UsageError
 
-__all__ = ["main", "make_parser"]
+__all__ = ["AT_ONCE", "main", "make_parser"]
+
+AT_ONCE = frozenset({"kill"})
+"""Commands of the core that cannot wait for the table of commands and what it is made of: a fifth of their time."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,9 +60,16 @@ def _dispatch(words: list[str]) -> int:
 
         print(overview(os.environ), end="", file=sys.stdout if general.help else sys.stderr)
         return 0 if general.help else 2
-    command = commands.find(general.command, os.environ, general.config)
-    module = importlib.import_module(command.module)
-    return int(module.run(_parse(general, command.name, module)))
+    module = importlib.import_module(_module_of(general))
+    return int(module.run(_parse(general, general.command, module)))
+
+
+def _module_of(general: argparse.Namespace) -> str:
+    if general.command in AT_ONCE:
+        return f"huracan.cli.{general.command}"
+    from huracan.cli import commands
+
+    return commands.find(general.command, os.environ, general.config).module
 
 
 def _parse(general: argparse.Namespace, name: str, module: ModuleType) -> argparse.Namespace:

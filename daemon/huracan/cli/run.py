@@ -16,10 +16,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, environment, json_option, open_context, show_json
+from huracan.clock import format_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from huracan.context import Context
     from huracan.run.display import RunDisplay
     from huracan.run.pipeline import Machinery, RunResult
@@ -108,11 +107,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _run_and_tell(context: Context, arguments: argparse.Namespace, machinery: Machinery, display: RunDisplay) -> int:
+    from huracan.alerts.courier import delivering
     from huracan.run.pipeline import run_pipeline
     from huracan.run.plan import INTERRUPTED_CODE
 
-    request = _request(context, arguments)
-    result = run_pipeline(context, request, _jobs(context, arguments), machinery)
+    request, jobs = _request(context, arguments), _jobs(context, arguments)
+    with delivering(context, machinery.alive):
+        result = run_pipeline(context, request, jobs, machinery)
     display.close()
     if arguments.log_format == "json":
         return result.exit_code
@@ -144,9 +145,7 @@ def _dry_run(context: Context, arguments: argparse.Namespace) -> int:
     for step in steps:
         table.add_row(step.job, "run" if step.runs else "not run", step.why)
     screen = console(arguments)
-    screen.print(
-        f"{request.name} for run date {request.run_date}, as of {as_of:%Y-%m-%dT%H:%M:%SZ}; nothing was touched"
-    )
+    screen.print(f"{request.name} for run date {request.run_date}, as of {format_instant(as_of)}; nothing was touched")
     screen.print(table)
     return code
 
@@ -190,12 +189,14 @@ def _machinery(
 ) -> Machinery:
     from huracan.run.child import child_command
     from huracan.run.pipeline import Machinery
+    from huracan.supervise.base import Child, Limits
     from huracan.supervise.process import ProcessSupervisor
 
-    def command(job: str, run_id: str) -> Sequence[str]:
-        return child_command(context.settings, "job", job, "--run", run_id, "--log-format", "json")
+    def child(job: Job, run_id: str) -> Child:
+        words = child_command(context.settings, "job", job.name, "--run", run_id, "--log-format", "json")
+        return Child(words, variables, Limits(stall=job.stall_limit, time=job.time_limit))
 
-    return Machinery(ProcessSupervisor(), command, variables, stop, display, alive, random.Random())
+    return Machinery(ProcessSupervisor(), child, stop, display, alive, random.Random())
 
 
 def _headline(row: JobRow) -> str:
@@ -220,9 +221,11 @@ def _as_json(result: RunResult) -> dict[str, Any]:
 
 
 def _show_results(context: Context, result: RunResult) -> None:
-    """Let the plugin that has a command ``results`` show them; what goes wrong there does not change how it went."""
-    command = context.plugins.commands().get("results")
-    if command is None:
+    """Let the plugin that has a command ``results`` show them, where a job of it was in the run; what goes wrong there
+    does not change how it went."""
+    commands, jobs = context.plugins.commands(), context.plugins.jobs()
+    command = commands.get("results")
+    if command is None or all(jobs.owners.get(row.job) != commands.owners["results"] for row in result.jobs):
         return
     try:
         show = getattr(importlib.import_module(command.module), "show", None)

@@ -1,4 +1,4 @@
-"""Run one service in the foreground; the daemon starts its services this way."""
+"""Run one service in the foreground; the daemon starts its services this way, and so does systemd."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("name", help="the service")
+    parser.add_argument("--unit", action="store_true", help="be a unit of systemd")
     parser.add_argument("--log-format", choices=("human", "json"), default="human", help="how log lines look")
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process, the parent, ends")
 

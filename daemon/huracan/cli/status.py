@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.clock import format_instant
 from huracan.due import next_due, time_of_day
+from huracan.run.lock import is_held
 
 if TYPE_CHECKING:
     from huracan.context import Context
@@ -37,6 +39,8 @@ class Standing:
     running: str | None
     champions: int
     tradable: int
+    paused: str | None
+    trading: str | None
     problems: list[str]
 
 
@@ -72,6 +76,8 @@ def look(context: Context) -> Standing:
         _running(context, pipelines),
         champions,
         tradable,
+        _paused(context),
+        _trading(context),
         [*_wrong_settings(context), *context.plugins.problems(), *_failures(context, pipelines)],
     )
 
@@ -85,6 +91,24 @@ def _wrong_settings(context: Context) -> list[str]:
 def _next_due(context: Context, pipeline: str) -> datetime | None:
     at = context.settings.core.schedule.pipelines.get(pipeline)
     return None if at is None else next_due(context.clock.now(), time_of_day(at))
+
+
+def _paused(context: Context) -> str | None:
+    from huracan.trading import schedule_pause
+
+    pause = schedule_pause(context.paths.state)
+    return None if pause is None else f"{pause.sentence}; `huracan resume schedule` lets it run"
+
+
+def _trading(context: Context) -> str | None:
+    """Say whether a trading process may trade; None where nobody has ever told one."""
+    from huracan.trading import TRADING_FILE, read_kill, read_trading
+
+    if not (context.paths.state / TRADING_FILE).exists() and not read_kill(context.paths.state).on:
+        return None
+    state = read_trading(context.paths.state, context.clock.now())
+    reason = state.reasons[0].sentence if state.reasons else ""
+    return f"{state.mode.value}{f' ({reason})' if reason else ''}"
 
 
 def _champions(context: Context) -> tuple[int, int]:
@@ -107,7 +131,7 @@ def _running(context: Context, pipelines: list[Pipeline]) -> str | None:
         if last is None or last.state != "running":
             continue
         jobs = [row for row in context.store.ledger.jobs(last.run_date) if row.state == "running"]
-        if not _is_locked(context.paths.state / "run.lock"):
+        if not is_held(context.paths.state / "run.lock"):
             return None
         if not jobs:
             return f"{pipeline.name} {last.run_date}: between two jobs"
@@ -117,18 +141,6 @@ def _running(context: Context, pipelines: list[Pipeline]) -> str | None:
         text = f"{pipeline.name} {last.run_date}: {jobs[-1].job}"
         return f"{text}, {done} items finished{f', at work on {busy}' if busy else ''}" if items else text
     return None
-
-
-def _is_locked(path: Path) -> bool:
-    """Ask the kernel whether a process holds a lock on the file, without ever taking it."""
-    if not path.exists():
-        return False
-    inode = str(path.stat().st_ino)
-    return any(
-        line.split()[5].rpartition(":")[2] == inode
-        for line in Path("/proc/locks").read_text("ascii").splitlines()
-        if "->" not in line
-    )
 
 
 def _failures(context: Context, pipelines: list[Pipeline]) -> list[str]:
@@ -153,13 +165,15 @@ def _as_json(standing: Standing) -> dict[str, Any]:
             {
                 "name": pipeline.name,
                 "last": run_as_json(pipeline.last) if pipeline.last else None,
-                "next_due": f"{pipeline.next_due:%Y-%m-%dT%H:%M:%SZ}" if pipeline.next_due else None,
+                "next_due": format_instant(pipeline.next_due) if pipeline.next_due else None,
             }
             for pipeline in standing.pipelines
         ],
         "running": standing.running,
         "champions": standing.champions,
         "tradable": standing.tradable,
+        "paused": standing.paused,
+        "trading": standing.trading,
         "problems": standing.problems,
     }
 
@@ -187,6 +201,11 @@ def _print(arguments: argparse.Namespace, standing: Standing) -> None:
     facts.show_header = False
     facts.add_row(Text("now", style="bold"), standing.running or "nothing runs")
     facts.add_row(Text("champions", style="bold"), f"{standing.champions}, of which {standing.tradable} may be traded")
+    if standing.paused:
+        facts.add_row(Text("schedule", style="bold"), Text(standing.paused, style="yellow"))
+    if standing.trading:
+        good = standing.trading == "normal"
+        facts.add_row(Text("trading", style="bold"), Text(standing.trading, style="" if good else "yellow"))
     facts.add_row(Text("workspace", style="bold"), str(standing.workspace))
     screen.print(facts)
     for line in standing.problems:

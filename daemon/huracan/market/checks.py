@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from huracan.market.candles import Candles, timeframe_ms
+from huracan.market.candles import Candles
+from huracan.market.timeframes import timeframe_ms
 
 __all__ = [
     "Break",

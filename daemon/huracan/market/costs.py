@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from huracan.market.candles import Candles, timeframe_ms
+from huracan.market.candles import Candles
+from huracan.market.timeframes import timeframe_ms
 
 __all__ = ["FUNDING_BPS_PER_DAY", "IMPACT_COEFFICIENT", "Costs", "estimate_costs", "slippage_series"]
 

@@ -16,6 +16,7 @@ __all__ = [
     "PairedGain",
     "calmar",
     "deflated_sharpe",
+    "drawdown_curve",
     "effective_trials",
     "equity_curve",
     "expected_maximum_sharpe",
@@ -202,8 +203,14 @@ def max_drawdown(returns: np.ndarray) -> float:
 
     The wealth of 1 before the first bar counts as a high.
     """
+    return float(drawdown_curve(returns).max())
+
+
+def drawdown_curve(returns: np.ndarray) -> np.ndarray:
+    """Return how far wealth is below its highest value so far, as a fraction from 0 to 1: shape (bars + 1,)."""
     wealth = _log_wealth(returns)
-    return abs(float(np.expm1(np.min(wealth - np.maximum.accumulate(wealth)))))
+    fallen: np.ndarray = np.abs(np.expm1(wealth - np.maximum.accumulate(wealth)))
+    return fallen
 
 
 def hit_rate(trades: np.ndarray) -> float | None:

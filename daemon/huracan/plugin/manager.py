@@ -200,7 +200,8 @@ class Plugins:
         """Call every hook once, so that statuses are complete; for people who look, not for the night."""
         for ask in (
             self.settings, self.jobs, self.services, self.checks, self.exchanges, self.universe_rules, self.features,
-            self.trainers, self.gates, self.exports, self.notifiers, self.remotes, self.commands,
+            self.trainers, self.gates, self.exports, self.notifiers, self.chat_commands, self.remotes,
+            self.backup_sources, self.report_sections, self.commands,
         ):  # fmt: skip
             ask()
 
@@ -249,8 +250,17 @@ class Plugins:
     def notifiers(self) -> _Owned[values.Notifier]:
         return self._ask("huracan_notifiers", "notifier", values.Notifier)
 
+    def chat_commands(self) -> _Owned[values.ChatCommand]:
+        return self._ask("huracan_chat_commands", "chat command", values.ChatCommand)
+
     def remotes(self) -> _Owned[values.RemoteType]:
         return self._ask("huracan_remotes", "remote", values.RemoteType)
+
+    def backup_sources(self) -> _Owned[values.BackupSource]:
+        return self._ask("huracan_backup_sources", "backup source", values.BackupSource)
+
+    def report_sections(self) -> _Owned[values.ReportSection]:
+        return self._ask("huracan_report_sections", "report section", values.ReportSection)
 
     def commands(self) -> _Owned[values.Command]:
         return self._ask("huracan_commands", "command", values.Command)

@@ -19,6 +19,9 @@ from huracan.plugin.status import PluginStatus
 from huracan.run.graph import names_of_pipelines
 from huracan.settings_sources import nearest
 
+NIGHT = "nightly"
+"""The pipeline that is what Huracan is for: where nobody declares it, somebody should be told."""
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -59,6 +62,7 @@ def compose_settings(raw: RawSettings, plugins: Plugins) -> tuple[Settings, list
             sections[name] = chosen
     mistakes += _unknown_sections(raw, list(declared), plugins)
     mistakes += _unknown_names(core, raw, plugins)
+    core = _without_pipelines_that_are_off(core, raw, plugins)
     return Settings(core, sections, raw.origins, mistakes=tuple(mistakes)), mistakes
 
 
@@ -99,10 +103,12 @@ def _unknown_names(core: CoreSettings, raw: RawSettings, plugins: Plugins) -> li
     if any(info.status is not PluginStatus.ENABLED for info in infos):
         return lines  # a job that is not declared may belong to a plugin that is off or did not load
     jobs = plugins.jobs()
+    channels = list(plugins.notifiers()) if core.alerts.channels else []
     written = _written(raw)
     for section, given, known in (
         ("jobs", core.jobs, list(jobs)),
         ("schedule.pipelines", core.schedule.pipelines, names_of_pipelines(jobs)),
+        ("alerts.channels", core.alerts.channels, channels),
     ):
         unknown = [name for name in given if name not in known and f"{section}.{name}" in written]
         lines += [
@@ -111,6 +117,16 @@ def _unknown_names(core: CoreSettings, raw: RawSettings, plugins: Plugins) -> li
             for name in unknown
         ]
     return lines
+
+
+def _without_pipelines_that_are_off(core: CoreSettings, raw: RawSettings, plugins: Plugins) -> CoreSettings:
+    """Leave out of the default schedule what an owner switched off with its plugin; what is written down stays."""
+    given = core.schedule.pipelines
+    if "schedule.pipelines" in _written(raw) or all(i.status is not PluginStatus.DISABLED for i in plugins.infos()):
+        return core
+    declared = names_of_pipelines(plugins.jobs())
+    kept = {name: at for name, at in given.items() if name in declared or name == NIGHT}
+    return core.model_copy(update={"schedule": core.schedule.model_copy(update={"pipelines": kept})})
 
 
 def _written(raw: RawSettings) -> set[str]:

@@ -14,6 +14,8 @@ import pluggy
 
 if TYPE_CHECKING:
     from huracan.types import (
+        BackupSource,
+        ChatCommand,
         Check,
         Command,
         ExchangeType,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         Job,
         Notifier,
         RemoteType,
+        ReportSection,
         Service,
         SettingsSection,
         Trainer,
@@ -79,7 +82,7 @@ def huracan_gates() -> Sequence[Gate]:  # type: ignore[empty-body]
 
 @hookspec
 def huracan_exports() -> Sequence[Export]:  # type: ignore[empty-body]
-    """Add files to the folder ``exports``. Called in the job ``export``."""
+    """Add tables and files to the folder ``exports``. Called in the job ``export`` and by the command ``export``."""
 
 
 @hookspec
@@ -88,8 +91,23 @@ def huracan_notifiers() -> Sequence[Notifier]:  # type: ignore[empty-body]
 
 
 @hookspec
+def huracan_chat_commands() -> Sequence[ChatCommand]:  # type: ignore[empty-body]
+    """Add commands that the owner gives by chat. Called when a service that chats starts, and for its menu."""
+
+
+@hookspec
 def huracan_remotes() -> Sequence[RemoteType]:  # type: ignore[empty-body]
     """Add remote stores to choose from in ``remote: {name: ...}``."""
+
+
+@hookspec
+def huracan_backup_sources() -> Sequence[BackupSource]:  # type: ignore[empty-body]
+    """Add files that a backup holds besides the workspace's own. Called when a backup is made or restored."""
+
+
+@hookspec
+def huracan_report_sections() -> Sequence[ReportSection]:  # type: ignore[empty-body]
+    """Add sections to the daily report. Called in the job ``daily-report``."""
 
 
 @hookspec

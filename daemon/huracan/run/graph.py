@@ -37,7 +37,11 @@ def ordered(jobs: Iterable[Job]) -> list[Job]:
 def overridden(job: Job, overrides: Mapping[str, JobOverride]) -> Job:
     """Return the job with what its owner changed in ``jobs:`` of the settings."""
     override = overrides.get(job.name)
-    return replace(job, **override.model_dump(exclude_none=True)) if override else job
+    if override is None:
+        return job
+    changed = override.model_dump(exclude_none=True)
+    machine = {name: changed.pop(name) for name in ("network", "memory_mib") if name in changed}
+    return replace(job, resources=replace(job.resources, **machine), **changed)
 
 
 def names_of_pipelines(jobs: Mapping[str, Job]) -> list[str]:

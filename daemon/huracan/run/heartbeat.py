@@ -14,6 +14,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ __all__ = [
 
 SEND_TIMEOUT = 0.2
 """Seconds that a sender waits for a listener whose queue is full; then the datagram is given up."""
+
+WAITING = 900.0
+"""Seconds by which whoever waits puts the time limit off, each time it looks again."""
 
 _ONE_AT_A_TIME = threading.Lock()
 _DATAGRAM_BYTES = 65536
@@ -160,6 +164,13 @@ class NotifyProgress:
     def ready(self) -> None:
         """Say that start-up is over and steps follow."""
         self._notifier.ready()
+
+    def wait(self, why: str, seconds: float) -> None:
+        """Sleep for a few ``seconds``, again and again: neither silence nor a time limit is to end the waiting."""
+        self.ready()
+        self.extend(WAITING)
+        self.step(why)
+        time.sleep(seconds)
 
 
 def progress_from(environment: Mapping[str, str], job: str = "") -> NotifyProgress:

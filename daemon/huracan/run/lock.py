@@ -12,9 +12,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from huracan.errors import LockedError, SettingsError
-from huracan.paths import write_json
+from huracan.paths import read_json, write_json
 
-__all__ = ["daemon_lock", "job_lock", "run_lock"]
+__all__ = ["daemon_is_there", "daemon_lock", "is_held", "is_led", "job_lock", "run_lock"]
 
 _RUN_WAIT = 2.0
 _ORPHAN_WAIT = 15.0
@@ -22,13 +22,17 @@ _ORPHAN_WAIT = 15.0
 
 
 @contextmanager
-def run_lock(state: Path, what: str, now: datetime) -> Iterator[None]:
-    """Hold the workspace for a run named ``what``. Raises LockedError, naming the process that holds it."""
+def run_lock(state: Path, what: str, now: datetime, *, orphans: bool = True) -> Iterator[None]:
+    """Hold the workspace for a run named ``what``. Raises LockedError, naming the process that holds it.
+
+    With ``orphans`` the job that a killed run left behind has to end first.
+    """
     holder = state / "run.json"
     with _held(state / "run.lock", _RUN_WAIT, lambda: _say(holder)):
         write_json(holder, {"pid": os.getpid(), "what": what, "since": now.isoformat(timespec="seconds")})
-        with _held(state / "job.lock", _ORPHAN_WAIT, lambda: "a job of a run that was killed has not ended yet"):
-            pass
+        if orphans:
+            with _held(state / "job.lock", _ORPHAN_WAIT, lambda: "a job of a run that was killed has not ended yet"):
+                pass
         yield
 
 
@@ -44,6 +48,29 @@ def daemon_lock(state: Path) -> Iterator[None]:
     """Be the one daemon of a workspace. Raises LockedError where there is one."""
     with _held(state / "daemon.lock", _RUN_WAIT, lambda: "another huracan daemon looks after this workspace"):
         yield
+
+
+def is_held(path: Path) -> bool:
+    """Ask the kernel whether a process holds a lock on the file, without ever taking it."""
+    if not path.exists():
+        return False
+    inode = str(path.stat().st_ino)
+    return any(
+        line.split()[5].rpartition(":")[2] == inode
+        for line in Path("/proc/locks").read_text("ascii").splitlines()
+        if "->" not in line
+    )
+
+
+def daemon_is_there(state: Path) -> bool:
+    """Say whether a daemon looks after this workspace."""
+    return is_held(state / "daemon.lock")
+
+
+def is_led(state: Path) -> bool:
+    """Say whether a run is being led just now, by the daemon or by `huracan run`: it tells of its jobs itself."""
+    holder = read_json(state / "run.json") or {}
+    return is_held(state / "run.lock") and str(holder.get("what", "")).startswith("huracan run")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -13,20 +13,24 @@ from huracan.app import assemble
 from huracan.context import Context, RunInfo
 from huracan.errors import ExitCode
 from huracan.paths import sweep_temporary
+from huracan.run.excerpt import write_excerpt
 from huracan.run.heartbeat import Notification, ProgressEvent
-from huracan.run.lock import run_lock
+from huracan.run.lock import is_held, run_lock
 from huracan.run.plan import INTERRUPTED_CODE, Request, exit_code_of, left_to_do, state_of, summary_of
 from huracan.run.status import write_status
 from huracan.store import FINISHED, JobRow, RunRow, RunState
-from huracan.supervise.base import Child, Exit, ExitReason, Limits, StopSwitch, Supervisor
+from huracan.supervise.base import Child, Exit, ExitReason, StopSwitch, Supervisor
 from huracan.types import Severity
 
 if TYPE_CHECKING:
     from huracan.types import Job
 
-__all__ = ["Display", "Machinery", "RunResult", "run_pipeline"]
+__all__ = [
+    "NOT_TRIED_AGAIN", "Display", "Machinery", "RunResult", "begin_run", "end_run", "failed_before", "leave_out",
+    "run_pipeline", "tell_of_failure", "tell_of_start",
+]  # fmt: skip
 
-_NOT_TRIED_AGAIN = frozenset({ExitCode.USAGE, ExitCode.PARTLY_FAILED, ExitCode.LOCKED})
+NOT_TRIED_AGAIN = frozenset({ExitCode.USAGE, ExitCode.PARTLY_FAILED, ExitCode.LOCKED})
 """Settings, data and locks do not mend themselves within seconds."""
 
 _LONGEST_PAUSE = 600.0
@@ -63,14 +67,83 @@ class Machinery:
     """What a run is made with: who supervises, how a job's child is started, who may stop it, who watches."""
 
     supervisor: Supervisor
-    command: Callable[[str, str], Sequence[str]]
-    """The command line of the child for (job, run id)."""
-    environment: Mapping[str, str]
+    child: Callable[[Job, str], Child]
+    """What is to be started for a job of the run with this id."""
     stop: StopSwitch
     display: Display
     alive: Callable[[str], None]
     """Tell our own supervisor that the loop moves, and what it is at."""
     chance: random.Random
+    adopts: bool = False
+    """Whether the supervisor goes on with a job that a killed run left at work, in place of waiting for its end."""
+
+
+def begin_run(context: Context, request: Request, jobs: Sequence[Job]) -> tuple[Context, RunRow]:
+    """Begin or continue a run in the ledger; return the context that its parts see, and its row.
+
+    The caller holds the lock of runs. A row that is finished means that nothing is left to do.
+    """
+    row = _begin(context, request, jobs)
+    run = RunInfo(row.run_id, row.pipeline, row.run_date, row.as_of)
+    return assemble(context.settings, context.plugins, context.store, context.clock, run=run), row
+
+
+def failed_before(context: Context, job: Job, jobs: Sequence[Job]) -> list[str]:
+    """Name the jobs of the run that ``job`` comes after and that did not end well."""
+    names = {other.name for other in jobs} & set(job.after)
+    rows = {name: context.store.ledger.job(name, context.current_run.run_date) for name in sorted(names)}
+    return [name for name, row in rows.items() if row is None or row.state not in FINISHED]
+
+
+def leave_out(context: Context, job: Job, reason: str) -> None:
+    """Record that a job is not run, and why."""
+    context.store.ledger.end_job(
+        context.current_run.run_id, job.name, RunState.SKIPPED, context.clock.now(), exit_code=None, summary=reason,
+        error="", seconds=0.0,
+    )  # fmt: skip
+
+
+def end_run(context: Context, jobs: Sequence[Job], *, cut_short: bool = False) -> RunResult:
+    """Record how the run ended, as its jobs did, and send the event that says so."""
+    ledger, run = context.store.ledger, context.current_run
+    rows = _rows(context, jobs)
+    state = RunState.INTERRUPTED if cut_short else state_of(rows)
+    code = INTERRUPTED_CODE if cut_short else exit_code_of(rows)
+    summary = summary_of(rows)
+    if state is not RunState.INTERRUPTED:
+        quiet = code in (ExitCode.DONE, ExitCode.NOTHING_TO_DO)
+        severity = Severity.INFO if quiet else Severity.WARNING if code == 3 else Severity.ERROR
+        context.emit(
+            "run.ended", severity, f"{run.pipeline} {run.run_date}: {summary}", pipeline=run.pipeline,
+            state=state.value, exit_code=code, problems=_problems(rows),
+        )  # fmt: skip
+    # After the event: a kill between the two tells the end twice rather than never.
+    ledger.end_run(run.run_id, state, summary, context.clock.now())
+    write_status(context)
+    return RunResult(_required(ledger.run_by_id(run.run_id)), tuple(rows), code)
+
+
+def tell_of_start(context: Context, jobs: Sequence[Job]) -> None:
+    """Send the event that says that the run begins, or goes on after it was interrupted."""
+    run = context.current_run
+    goes_on = any(row.run_id == run.run_id for row in _rows(context, jobs))
+    context.emit(
+        "run.started", Severity.INFO, f"{run.pipeline} {run.run_date} {'goes on' if goes_on else 'starts'}",
+        pipeline=run.pipeline, total=len(jobs), jobs=[job.name for job in jobs],
+    )  # fmt: skip
+
+
+def tell_of_failure(context: Context, job: str, error: str) -> None:
+    """Send the event that says that a job failed for good, with what it said last."""
+    context.emit(
+        "job.failed", Severity.ERROR, f"{job} failed: {error}", failed_job=job, log=write_excerpt(context, job)
+    )  # fmt: skip
+
+
+def _problems(rows: Sequence[JobRow]) -> list[str]:
+    """Return a line for each job that did not end well."""
+    bad = (RunState.FAILED, RunState.PARTLY_FAILED, RunState.SKIPPED)
+    return [f"{row.job}: {(row.error or row.summary).partition(chr(10))[0]}" for row in rows if row.state in bad]
 
 
 def run_pipeline(context: Context, request: Request, jobs: Sequence[Job], machinery: Machinery) -> RunResult:
@@ -79,14 +152,16 @@ def run_pipeline(context: Context, request: Request, jobs: Sequence[Job], machin
     Raises LockedError where another run holds the workspace, UsageError for an ``as_of`` that differs from that of an
     earlier start of this run date. The exit code is described at :func:`huracan.run.plan.exit_code_of`.
     """
-    with run_lock(context.paths.state, f"huracan run {request.name}", context.clock.now()):
-        sweep_temporary(context.paths.workspace)
-        row = _begin(context, request, jobs)
-        run = RunInfo(row.run_id, row.pipeline, row.run_date, row.as_of)
-        inside = assemble(context.settings, context.plugins, context.store, context.clock, run=run)
+    what = f"huracan run {request.name}"
+    with run_lock(context.paths.state, what, context.clock.now(), orphans=not machinery.adopts):
+        inside, row = begin_run(context, request, jobs)
         if row.state in FINISHED:
             return RunResult(row, tuple(_rows(inside, jobs)), int(ExitCode.NOTHING_TO_DO), worked=False)
-        return _Run(inside, jobs, machinery).work()
+        result = _Run(inside, jobs, machinery).work()
+        # Last, since a large workspace takes seconds to look through and a run is to start on time.
+        if not is_held(context.paths.state / "job.lock"):
+            sweep_temporary(context.paths.workspace)
+        return result
 
 
 def _begin(context: Context, request: Request, jobs: Sequence[Job]) -> RunRow:
@@ -97,12 +172,19 @@ def _begin(context: Context, request: Request, jobs: Sequence[Job]) -> RunRow:
     names = tuple(job.name for job in jobs)
     row = ledger.begin_run(
         request.name, request.run_date, as_of, context.clock.now(), force=request.force, jobs=names,
-        explicit=request.as_of is not None,
+        explicit=request.as_of is not None, family=_family(context, jobs),
     )  # fmt: skip
     if row.state in FINISHED and any(left_to_do(job, ledger.job(job.name, row.run_date), frozenset()) for job in jobs):
         # Another run of this date left one of its jobs undone, or a plugin brought a new one: go on with those.
         return ledger.begin_run(request.name, row.run_date, row.as_of, context.clock.now(), force=True, jobs=())
     return row
+
+
+def _family(context: Context, jobs: Sequence[Job]) -> list[str]:
+    """Name the pipeline of these jobs and all jobs of it: whatever of them runs for a date sees the same market."""
+    pipelines = {job.pipeline for job in jobs}
+    declared = context.plugins.jobs().values()
+    return sorted(pipelines | {job.name for job in declared if job.pipeline in pipelines})
 
 
 def _rows(context: Context, jobs: Sequence[Job]) -> list[JobRow]:
@@ -124,8 +206,9 @@ class _Run:
 
     def work(self) -> RunResult:
         write_status(self._context)
+        tell_of_start(self._context, self._jobs)
         for job in self._jobs:
-            if self._stop.asked:
+            if self._stop.asked or self._cut_short:
                 self._cut_short = True
                 break
             self._do(job)
@@ -147,38 +230,35 @@ class _Run:
             self._journal(job, f"{job.name} starts", attempt=attempt + 1)
             row = self._once(job)
             self._show_end(job, row)
-            if row.state is not RunState.FAILED or self._stop.asked:
+            if row.state is RunState.INTERRUPTED:
+                self._cut_short = True
+            if row.state is not RunState.FAILED:
                 break
-            if attempt == job.retries or row.exit_code in _NOT_TRIED_AGAIN:
-                self._context.emit("job.failed", Severity.ERROR, f"{job.name} failed: {row.error}", failed_job=job.name)
+            if attempt == job.retries or row.exit_code in NOT_TRIED_AGAIN:
+                tell_of_failure(self._context, job.name, row.error)
                 break
             self._pause(job, attempt)
+            if self._stop.asked:
+                self._cut_short = True
+                break
 
     def _failed_before(self, job: Job) -> list[str]:
-        names = {other.name for other in self._jobs} & set(job.after)
-        rows = {name: self._ledger.job(name, self._run.run_date) for name in sorted(names)}
-        return [name for name, row in rows.items() if row is None or row.state not in FINISHED]
+        return failed_before(self._context, job, self._jobs)
 
     def _leave_out(self, job: Job, reason: str) -> None:
-        self._ledger.end_job(
-            self._run.run_id, job.name, RunState.SKIPPED, self._clock.now(), exit_code=None, summary=reason,
-            error="", seconds=0.0,
-        )  # fmt: skip
+        leave_out(self._context, job, reason)
         self._machinery.display.job_ended(job.name, RunState.SKIPPED, 0.0, reason)
 
     def _once(self, job: Job) -> JobRow:
         """Run the job's child to its end and return its row, corrected where the child could not write it."""
         before = self._ledger.job(job.name, self._run.run_date)
-        child = Child(
-            self._machinery.command(job.name, self._run.run_id),
-            self._machinery.environment,
-            Limits(stall=job.stall_limit, time=job.time_limit),
-        )
+        child = self._machinery.child(job, self._run.run_id)
         watcher = _JobWatcher(job.name, self._machinery)
         with logs.inside(run=self._run.run_id, job=job.name, plugin=self._owners.get(job.name, "")):
             ended = self._machinery.supervisor.run(child, watcher, self._stop)
         row = self._ledger.job(job.name, self._run.run_date)
-        if row is None or (before is not None and row.attempts == before.attempts):
+        counted = before is None or ended.adopted or (row is not None and row.attempts != before.attempts)
+        if row is None or not counted:
             row = self._ledger.begin_job(self._run.run_id, job.name, self._clock.now())
         correction = _correction(row, ended, watcher.last_words)
         if correction is None:
@@ -210,21 +290,13 @@ class _Run:
         self._context.log.info("%s", text, extra=extra)
 
     def _end(self) -> RunResult:
-        rows = _rows(self._context, self._jobs)
-        state = RunState.INTERRUPTED if self._cut_short else state_of(rows)
-        code = INTERRUPTED_CODE if self._cut_short else exit_code_of(rows)
-        summary = summary_of(rows)
-        self._ledger.end_run(self._run.run_id, state, summary, self._clock.now())
-        write_status(self._context)
-        if state is not RunState.INTERRUPTED:
-            quiet = code in (ExitCode.DONE, ExitCode.NOTHING_TO_DO)
-            severity = Severity.INFO if quiet else Severity.WARNING if code == 3 else Severity.ERROR
-            self._context.emit("run.ended", severity, f"{self._run.pipeline} {self._run.run_date}: {summary}")
-        return RunResult(_required(self._ledger.run_by_id(self._run.run_id)), tuple(rows), code)
+        return end_run(self._context, self._jobs, cut_short=self._cut_short)
 
 
 def _correction(row: JobRow, ended: Exit, last_words: str) -> tuple[RunState, int, str] | None:
     """Return state, exit code and error where the supervisor knows better than the row that the child left."""
+    if row.state is RunState.INTERRUPTED and ended.code == INTERRUPTED_CODE:
+        return None  # a unit that a person stopped: they want it to rest
     if row.state in (RunState.RUNNING, RunState.INTERRUPTED):
         if ended.reason is ExitReason.STOPPED:
             return RunState.INTERRUPTED, int(ExitCode.TRY_AGAIN), "was stopped; it goes on at the next start"

@@ -14,10 +14,23 @@ if TYPE_CHECKING:
     from huracan.context import Context
     from huracan.types import Job
 
-__all__ = ["INTERRUPTED_CODE", "Request", "Step", "exit_code_of", "left_to_do", "plan", "state_of", "summary_of"]
+__all__ = [
+    "GIVEN_UP_CODE",
+    "INTERRUPTED_CODE",
+    "Request",
+    "Step",
+    "exit_code_of",
+    "left_to_do",
+    "plan",
+    "state_of",
+    "summary_of",
+]
 
 INTERRUPTED_CODE = 130
 """Exit code of a run that was stopped by Ctrl-C or SIGTERM, as shells expect it."""
+
+GIVEN_UP_CODE = 70
+"""Exit code of a job that has used up its attempts, as a unit of a chain: systemd does not start it again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from huracan.run.heartbeat import NotifyProgress
 from huracan.run.interrupts import Interruptible
 from huracan.run.lock import job_lock
 from huracan.run.references import resolve
+from huracan.run.service_state import telling
 from huracan.run.status import write_status
 from huracan.store import RunState
 from huracan.types import JobResult, Outcome
@@ -72,9 +73,9 @@ def run_service(context: Context, name: str, progress: NotifyProgress) -> int:
         raise UsageError(f"there is no service {name!r}; known are: {', '.join(services) or 'none'}")
     function = resolve(services[name].run, f"service {name}")
     try:
-        with Interruptible():
+        with telling(context, name, services[name].stall_limit, progress) as told, Interruptible():
             progress.ready()
-            function(replace(context, progress=progress))
+            function(replace(context, progress=told))
     except StopRequested:
         context.log.info("service %s: stopped", name)
     return int(ExitCode.DONE)

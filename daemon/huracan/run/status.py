@@ -1,4 +1,7 @@
-"""``runs/YYYYMMDDZ/status.json``: what the ledger knows about a run date, for people and for the trading process."""
+"""``runs/YYYYMMDDZ/status.json``: what the ledger knows about a night, for people and for the trading process.
+
+Other pipelines write ``status-PIPELINE.json`` beside it: who waits for the night must not read that maintenance ended.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,21 @@ if TYPE_CHECKING:
     from huracan.context import Context
     from huracan.store import ItemRow, JobRow, RunRow
 
-__all__ = ["job_as_json", "run_as_json", "write_status"]
+__all__ = ["NIGHT", "job_as_json", "run_as_json", "write_status"]
+
+
+NIGHT = "nightly"
 
 
 def write_status(context: Context) -> None:
-    """Write the view of the current run, its run date's jobs and their items; a job calls it as items end."""
+    """Write the view of the current run, its pipeline's jobs of the run date and their items; a job calls it as items
+    end. A job that is run alone belongs to its pipeline."""
     run = context.current_run
     ledger = context.store.ledger
     row = ledger.run_by_id(run.run_id)
-    jobs = ledger.jobs(run.run_date)
+    pipelines = {name: job.pipeline for name, job in context.plugins.jobs().items()}
+    mine = run.pipeline if run.pipeline in pipelines.values() else pipelines.get(run.pipeline, run.pipeline)
+    jobs = [job for job in ledger.jobs(run.run_date) if pipelines.get(job.job, mine) == mine]
     items = [item for job in jobs for _, item in sorted(ledger.items(job.job, run.run_date).items())]
     value = {
         "schema": 1,
@@ -27,7 +36,8 @@ def write_status(context: Context) -> None:
         "jobs": [job_as_json(job) for job in jobs],
         "items": [_item_as_json(item) for item in items],
     }
-    write_json(context.paths.status_file(run.run_date), value)
+    file = context.paths.status_file(run.run_date)
+    write_json(file if mine == NIGHT else file.with_name(f"status-{mine}.json"), value)
 
 
 def run_as_json(row: RunRow) -> dict[str, Any]:

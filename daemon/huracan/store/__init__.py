@@ -1,51 +1,133 @@
-"""The database: runs and what became of them, universe selections, events. The only package that knows SQLAlchemy."""
+"""The database: runs and what became of them, universes, events, health. The only package that knows SQLAlchemy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Engine, text
 
 from huracan.errors import StoreError
 from huracan.store.access import Access
+from huracan.store.audit import Audit
 from huracan.store.copies import RemoteCopies
 from huracan.store.engine import as_store_error, in_memory, open_engine, parse_url, passwords_in, shown, sqlite_file
 from huracan.store.events import EventLog
+from huracan.store.health import HealthHistory
+from huracan.store.health_summary import HealthSpan, HealthSummary, hourly, outages, spans, summarise
 from huracan.store.ledger import Ledger
+from huracan.store.outbox import Outbox
 from huracan.store.rows import (
     FINISHED,
+    OPEN,
+    Address,
+    AuditEntry,
+    BreakerEvent,
+    ChannelState,
+    HealthResult,
+    HealthStanding,
     ItemRow,
     ItemState,
     JobRow,
+    OutboxRow,
+    OutboxState,
     RemoteCopy,
     RunRow,
     RunState,
+    Trade,
     UniverseDecision,
     UniverseSelection,
 )
 from huracan.store.schema import HEAD, current_revision, refuse_newer, upgrade
+from huracan.store.snapshot import SnapshotInfo, restore_snapshot, take_snapshot
+from huracan.store.trades import Breakers, TradeConflictError, Trades
 from huracan.store.universe import UniverseSelections
+
+if TYPE_CHECKING:
+    from huracan.store.library import Library
+    from huracan.store.library_rows import (
+        DailyMetrics,
+        Driver,
+        FeatureSummary,
+        LibraryModel,
+        ModelDelta,
+        ModelPerformance,
+        Pattern,
+        PatternPerformance,
+        PostExit,
+        SimulatedTrade,
+        TradeFilter,
+        TradeGroup,
+        TradeStep,
+    )
 
 __all__ = [
     "FINISHED",
+    "OPEN",
+    "Address",
+    "Audit",
+    "AuditEntry",
+    "BreakerEvent",
+    "Breakers",
+    "ChannelState",
+    "DailyMetrics",
+    "Driver",
     "EventLog",
+    "FeatureSummary",
+    "HealthHistory",
+    "HealthResult",
+    "HealthSpan",
+    "HealthStanding",
+    "HealthSummary",
     "ItemRow",
     "ItemState",
     "JobRow",
     "Ledger",
+    "LibraryModel",
+    "ModelDelta",
+    "ModelPerformance",
+    "Outbox",
+    "OutboxRow",
+    "OutboxState",
+    "Pattern",
+    "PatternPerformance",
+    "PostExit",
     "RemoteCopies",
     "RemoteCopy",
     "RunRow",
     "RunState",
+    "SimulatedTrade",
+    "SnapshotInfo",
     "Store",
+    "Trade",
+    "TradeConflictError",
+    "TradeFilter",
+    "TradeGroup",
+    "TradeStep",
+    "Trades",
     "UniverseDecision",
     "UniverseSelection",
     "UniverseSelections",
+    "hourly",
     "in_memory",
+    "outages",
     "passwords_in",
+    "refuse_newer",
+    "restore_snapshot",
+    "spans",
+    "summarise",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Find the rows of the library when they are asked for first: the daemon never does, and is smaller for it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("huracan.store.library_rows"), name)
 
 
 class Store:
@@ -53,11 +135,23 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        access = Access(engine)
+        access = self._access = Access(engine)
         self.ledger = Ledger(access)
         self.universe = UniverseSelections(access)
         self.events = EventLog(access)
+        self.outbox = Outbox(access)
+        self.audit = Audit(access)
         self.copies = RemoteCopies(access)
+        self.health = HealthHistory(access)
+        self.trades = Trades(access)
+        self.breakers = Breakers(access)
+
+    @cached_property
+    def library(self) -> Library:
+        """The library of trades and models; its tables are mapped when somebody asks for it first: the daemon never."""
+        from huracan.store.library import Library
+
+        return Library(self._access)
 
     @classmethod
     def open(cls, url: str, lock_folder: Path | None) -> Self:
@@ -121,6 +215,13 @@ class Store:
             ):
                 raise StoreError(f"database {shown(self._engine.url)}: is damaged: {' '.join(str(found).split())}")
             connection.execute(text("SELECT 1"))
+
+    def snapshot(self, target: Path, tick: Callable[[], None] = lambda: None) -> SnapshotInfo:
+        """Write the whole database as of one instant into a file, while others go on writing.
+
+        Raises as :func:`huracan.store.snapshot.take_snapshot` does.
+        """
+        return take_snapshot(self._engine, target, tick)
 
     def close(self) -> None:
         self._engine.dispose()

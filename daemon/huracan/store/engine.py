@@ -15,7 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.pool import NullPool, StaticPool
 
-from huracan.errors import StoreError
+from huracan.errors import StoreAwayError, StoreError
 
 __all__ = ["as_store_error", "in_memory", "open_engine", "parse_url", "passwords_in", "shown", "sqlite_file"]
 
@@ -112,10 +112,12 @@ def as_store_error(url: URL) -> Iterator[None]:
     """Turn whatever the database says into one line that names it, without its password."""
     try:
         yield
+    except (exc.OperationalError, exc.InterfaceError) as error:
+        raise StoreAwayError(f"database {shown(url)}: {_one_line(error.orig)}") from None
     except exc.DBAPIError as error:
         raise StoreError(f"database {shown(url)}: {_one_line(error.orig)}") from None
     except exc.TimeoutError as error:
-        raise StoreError(f"database {shown(url)}: {_one_line(error)}") from None
+        raise StoreAwayError(f"database {shown(url)}: {_one_line(error)}") from None
 
 
 def _one_line(error: BaseException | None) -> str:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
 
 from huracan.store.access import Access
+from huracan.store.outbox import event_of, outbox_row
+from huracan.store.rows import Address
 from huracan.store.tables import EventTable
 from huracan.types import Event, Severity
 
 __all__ = ["EventLog"]
 
 _LEVELS = {severity: level for level, severity in enumerate(Severity)}
-_SEVERITIES = dict(enumerate(Severity))
 
 
 class EventLog:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    def add(self, event: Event) -> None:
-        """Store an event; its fields must be JSON values."""
+    def add(self, event: Event, addresses: Sequence[Address] = ()) -> None:
+        """Store an event, and in the same transaction that it waits for these channels; its fields are JSON values."""
         row = EventTable(
             time=event.time, kind=event.kind, severity=_LEVELS[event.severity], title=event.title,
             fields=dict(event.fields), run_id=event.run_id, job=event.job, symbol=event.symbol,
         )  # fmt: skip
         with self._access.writing() as session:
             session.add(row)
+            if addresses:
+                session.flush()
+                session.add_all(outbox_row(row.id, event, _LEVELS[event.severity], each) for each in addresses)
 
     def recent(self, limit: int = 50, least: Severity = Severity.INFO) -> list[Event]:
         """Return the latest events of at least a severity, newest first."""
@@ -33,16 +40,25 @@ class EventLog:
             select(EventTable).where(EventTable.severity >= _LEVELS[least]).order_by(EventTable.id.desc()).limit(limit)
         )
         with self._access.reading() as session:
-            return [
-                Event(
-                    row.kind,
-                    _SEVERITIES[row.severity],
-                    row.title,
-                    row.time,
-                    row.fields,
-                    row.run_id,
-                    row.job,
-                    row.symbol,
-                )
-                for row in session.scalars(query)
-            ]
+            return [event_of(row) for row in session.scalars(query)]
+
+    def count(self, before: datetime) -> int:
+        """Return how many events are older than an instant."""
+        with self._access.reading() as session:
+            query = select(func.count()).select_from(EventTable).where(EventTable.time < before)
+            return session.scalar(query) or 0
+
+    def prune(self, before: datetime) -> int:
+        """Delete the events that are older than an instant, and return how many."""
+        with self._access.writing() as session:
+            old = session.execute(delete(EventTable).where(EventTable.time < before).returning(EventTable.id))
+            return len(old.all())
+
+    def between(self, since: datetime, until: datetime) -> list[Event]:
+        """Return all events from ``since`` on and before ``until``, in the order in which they were stored."""
+        table = EventTable
+        columns = (table.kind, table.severity, table.title, table.time, table.fields, table.run_id, table.job)
+        query = select(*columns, table.symbol).where(table.time >= since, table.time < until).order_by(table.id)
+        levels = list(Severity)
+        with self._access.reading() as session:
+            return [Event(row[0], levels[row[1]], *row[2:]) for row in session.execute(query)]

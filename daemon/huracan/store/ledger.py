@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
+from huracan.clock import format_instant
 from huracan.errors import StoreError, UsageError
+from huracan.masking import mask
 from huracan.store.access import Access
 from huracan.store.rows import FINISHED, ItemRow, ItemState, JobRow, RunRow, RunState
 from huracan.store.tables import ItemTable, JobTable, RunTable
@@ -47,12 +49,14 @@ class Ledger:
         force: bool = False,
         jobs: Sequence[str] = (),
         explicit: bool = False,
+        family: Collection[str] | None = None,
     ) -> RunRow:
         """Return the run to work on.
 
         An unfinished run is continued, a finished one is returned as it is; ``force`` makes a new generation and
-        forgets the rows of ``jobs`` for that date. A run takes over the ``as_of`` of any other run of its date, so
-        that all of them see one market; where ``explicit`` says that a person chose another instant, UsageError.
+        forgets the rows of ``jobs`` for that date. A run takes over the ``as_of`` of any other run of its date that
+        is of its ``family`` (a pipeline and its jobs that were run alone; None: all runs), so that they see one market;
+        where ``explicit`` says that a person chose another instant, UsageError.
         """
         with self._access.writing() as session:
             self._one_at_a_time(session)
@@ -63,10 +67,10 @@ class Ledger:
                 if last is not None and last.ended_at is None:
                     last.state, last.ended_at, last.summary = RunState.INTERRUPTED, now, "given up for a forced run"
                 return _run(self._new(session, pipeline, run_date, as_of, now, last))
-            known = last.as_of if last is not None else self._as_of(session, run_date)
+            known = last.as_of if last is not None else self._as_of(session, run_date, family)
             if explicit and known is not None and known != as_of:
                 raise UsageError(
-                    f"{run_date} was run as of {known:%Y-%m-%dT%H:%M:%SZ} already, not {as_of:%Y-%m-%dT%H:%M:%SZ}; "
+                    f"{run_date} was run as of {format_instant(known)} already, not {format_instant(as_of)}; "
                     "use that instant, or --force to do the date again"
                 )
             if last is None:
@@ -140,7 +144,8 @@ class Ledger:
                 row = JobTable(job=job, run_date=run.run_date, attempts=0, started_at=now)
                 session.add(row)
             row.run_id, row.state, row.ended_at = run_id, state, now
-            row.exit_code, row.summary, row.error, row.seconds = exit_code, summary, error, seconds
+            # They go on to reports, exports and copies elsewhere.
+            row.exit_code, row.summary, row.error, row.seconds = exit_code, mask(summary), mask(error), seconds
 
     def job(self, job: str, run_date: date) -> JobRow | None:
         with self._access.reading() as session:
@@ -191,7 +196,8 @@ class Ledger:
             if row is None:
                 row = ItemTable(job=job, run_date=run_date, item=item, attempts=0)
                 session.add(row)
-            row.state, row.seconds, row.path, row.error = state, seconds, path, error
+            row.state, row.seconds, row.path = state, seconds, path
+            row.error = None if error is None else mask(error)
             row.metrics = dict(metrics or {})
 
     def items(self, job: str, run_date: date) -> dict[str, ItemRow]:
@@ -214,9 +220,12 @@ class Ledger:
         return session.scalars(select(RunTable).where(mine).order_by(RunTable.generation.desc()).limit(1)).first()
 
     @staticmethod
-    def _as_of(session: Session, run_date: date) -> datetime | None:
+    def _as_of(session: Session, run_date: date, family: Collection[str] | None) -> datetime | None:
         order = (RunTable.started_at.desc(), RunTable.generation.desc(), RunTable.pipeline)
-        row = session.scalars(select(RunTable).where(RunTable.run_date == run_date).order_by(*order).limit(1)).first()
+        query = select(RunTable).where(RunTable.run_date == run_date)
+        if family is not None:
+            query = query.where(RunTable.pipeline.in_(sorted(family)))
+        row = session.scalars(query.order_by(*order).limit(1)).first()
         return row.as_of if row else None
 
     @staticmethod

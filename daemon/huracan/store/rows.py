@@ -8,14 +8,26 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from huracan.types import CheckState, Severity
+
 __all__ = [
     "FINISHED",
+    "OPEN",
+    "Address",
+    "AuditEntry",
+    "BreakerEvent",
+    "ChannelState",
+    "HealthResult",
+    "HealthStanding",
     "ItemRow",
     "ItemState",
     "JobRow",
+    "OutboxRow",
+    "OutboxState",
     "RemoteCopy",
     "RunRow",
     "RunState",
+    "Trade",
     "UniverseDecision",
     "UniverseSelection",
 ]
@@ -111,6 +123,44 @@ class RemoteCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """A closed trade, as the trading process reported it.
+
+    ``side`` is long or short, ``source`` live, paper or simulated. ``quantity`` in base units, ``entry`` and ``exit``
+    in quote currency a unit; ``fees``, ``net_pnl`` (fees taken off) and ``equity_after`` (of the whole account, after
+    this trade) in quote currency. ``recorded_at`` is when the store took it in; equal trades may differ in it.
+    """
+
+    id: str
+    symbol: str
+    side: str
+    opened_at: datetime
+    closed_at: datetime
+    quantity: float
+    entry: float
+    exit: float
+    fees: float
+    net_pnl: float
+    equity_after: float
+    source: str
+    recorded_at: datetime | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerEvent:
+    """A line of the history of kill switch (breaker ``kill``) and breakers: tripped or released, and why."""
+
+    time: datetime
+    breaker: str
+    tripped: bool
+    mode: str
+    value: float | None
+    limit: float | None
+    sentence: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UniverseDecision:
     """Why one pair is in the universe or not; ``reasons`` are (rule, sentence) of every veto."""
 
@@ -132,3 +182,101 @@ class UniverseSelection:
     exchange: str
     criteria: Mapping[str, Any]
     decisions: tuple[UniverseDecision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthResult:
+    """What a health check said at ``time``, the instant at which it was asked; ``seconds`` are what it took."""
+
+    time: datetime
+    check: str
+    plugin: str
+    state: CheckState
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthStanding:
+    """What a check said last, and since when it has said so without a break (as far back as results are kept)."""
+
+    latest: HealthResult
+    since: datetime
+
+
+class OutboxState(StrEnum):
+    """Where an event stands on its way to one channel."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    """An attempt is under way, or was when a process died."""
+    PARKED = "parked"
+    """It stepped aside for those behind it, which the channel takes, and is still tried."""
+    SENT = "sent"
+    DIGESTED = "digested"
+    """It went out together with others."""
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+OPEN = (OutboxState.WAITING, OutboxState.SENDING, OutboxState.PARKED)
+"""States in which an event still has to reach its channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A channel that an event is to reach. ``same`` is equal for events that tell the same, ``group`` for those that
+    form one message."""
+
+    channel: str
+    expires_at: datetime
+    same: str
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """An event on its way to one channel. ``message`` is the key of the message that it was first tried in."""
+
+    id: int
+    event_id: int
+    channel: str
+    state: OutboxState
+    severity: Severity
+    created_at: datetime
+    expires_at: datetime
+    group: str | None
+    same: str
+    message: str | None
+    attempts: int
+    repeated: bool
+    tried_at: datetime | None
+    next_try_at: datetime | None
+    settled_at: datetime | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """How a channel is: ``failures`` in a row, since when, when its failure was told, when it may be tried again."""
+
+    channel: str
+    failures: int = 0
+    failing_since: datetime | None = None
+    told_at: datetime | None = None
+    next_try_at: datetime | None = None
+    sent_at: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what: ``actor`` is a user or a chat's user, ``via`` the way (command line, telegram), ``outcome`` a
+    word or a line."""
+
+    time: datetime
+    actor: str
+    via: str
+    action: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    outcome: str = "done"

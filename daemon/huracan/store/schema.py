@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, inspect, text
 
-from huracan.errors import StoreError
+from huracan.errors import StoreAwayError, StoreError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "alembic_config", "current_revision", "refuse_newer", "upgrade"]
 
-HEAD = "0002"
+HEAD = "0006"
 """The newest migration; a test compares it with the folder. Kept here so that an up-to-date store needs no Alembic."""
 
 _ADVISORY_LOCK = 7_305_042_119
@@ -98,7 +98,9 @@ def _file_lock(file: Path) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise StoreError(f"database: another process upgrades it for more than {_LOCK_SECONDS} s ({file})") from None
+        raise StoreAwayError(
+            f"database: another process upgrades it for more than {_LOCK_SECONDS} s ({file})"
+        ) from None
     except OSError as error:
         raise StoreError(f"database: the lock {file} cannot be taken: {error.strerror}") from None
     try:

@@ -20,12 +20,18 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
+    "AlertChannelTable",
+    "AuditTable",
     "Base",
+    "BreakerEventTable",
     "EventTable",
+    "HealthTable",
     "ItemTable",
     "JobTable",
+    "OutboxTable",
     "RemoteCopyTable",
     "RunTable",
+    "TradeTable",
     "UniverseDecisionTable",
     "UniverseSelectionTable",
 ]
@@ -161,6 +167,40 @@ class RemoteCopyTable(Base):
     copied_at: Mapped[datetime]
 
 
+class TradeTable(Base):
+    __tablename__ = "trades"
+    __table_args__ = (Index("ix_trades_source_closed_at", "source", "closed_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    symbol: Mapped[str]
+    side: Mapped[str]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime]
+    quantity: Mapped[float]
+    entry: Mapped[float]
+    exit: Mapped[float]
+    fees: Mapped[float]
+    net_pnl: Mapped[float]
+    equity_after: Mapped[float]
+    source: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+class BreakerEventTable(Base):
+    __tablename__ = "breaker_events"
+    __table_args__ = (Index("ix_breaker_events_breaker_id", "breaker", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    time: Mapped[datetime]
+    breaker: Mapped[str]
+    tripped: Mapped[bool]
+    mode: Mapped[str]
+    value: Mapped[float | None]
+    limit_value: Mapped[float | None]
+    sentence: Mapped[str]
+    by: Mapped[str]
+
+
 class EventTable(Base):
     __tablename__ = "events"
     __table_args__ = (Index("ix_events_severity_id", "severity", "id"),)
@@ -174,3 +214,67 @@ class EventTable(Base):
     run_id: Mapped[str | None]
     job: Mapped[str | None]
     symbol: Mapped[str | None]
+
+
+class OutboxTable(Base):
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_channel_state_id", "channel", "state", "id"),
+        Index("ix_outbox_channel_group_key", "channel", "group_key"),
+        Index("ix_outbox_channel_settled_at", "channel", "settled_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    event_id: Mapped[int]
+    channel: Mapped[str]
+    state: Mapped[str]
+    severity: Mapped[int]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    group_key: Mapped[str | None]
+    same_key: Mapped[str]
+    message_key: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    repeated: Mapped[bool] = mapped_column(default=False)
+    tried_at: Mapped[datetime | None]
+    next_try_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    receipt: Mapped[str | None]
+    error: Mapped[str] = mapped_column(default="")
+
+
+class AlertChannelTable(Base):
+    __tablename__ = "alert_channels"
+
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int] = mapped_column(default=0)
+    failing_since: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    next_try_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(default="")
+
+
+class AuditTable(Base):
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    time: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str]
+    via: Mapped[str]
+    action: Mapped[str]
+    arguments: Mapped[dict[str, Any]]
+    outcome: Mapped[str]
+
+
+class HealthTable(Base):
+    __tablename__ = "health_results"
+    __table_args__ = (Index("ix_health_results_check_name_time", "check_name", "time", "state"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    time: Mapped[datetime] = mapped_column(index=True)
+    check_name: Mapped[str]
+    plugin: Mapped[str]
+    state: Mapped[str]
+    seconds: Mapped[float]
+    detail: Mapped[str]

@@ -6,6 +6,7 @@ import os
 import random
 import selectors
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ class ExitReason(StrEnum):
     STALLED = "stalled"
     TIMED_OUT = "timed-out"
     STOPPED = "stopped"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class Exit:
     reason: ExitReason
     code: int
     seconds: float
+    adopted: bool = False
+    """Whether it ran already when it was to be started: left by a supervisor that was killed."""
+    detail: str = ""
 
     @property
     def sentence(self) -> str:
@@ -43,6 +48,8 @@ class Exit:
                 return f"was stopped at its time limit after {self.seconds:.0f} s"
             case ExitReason.STOPPED:
                 return "was stopped"
+            case ExitReason.REFUSED:
+                return f"was not run: {self.detail}"
             case ExitReason.SIGNALLED:
                 return f"was killed by {_signal_name(self.code - 128)}"
             case ExitReason.EXITED:
@@ -62,11 +69,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process to start: its command line, its whole environment, and its limits."""
+    """A process to start: its command line, its whole environment, and its limits; or the unit that holds all that."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
     limits: Limits = field(default_factory=Limits)
+    unit: str = ""
 
 
 class Watcher(Protocol):
@@ -102,10 +110,15 @@ class StopSwitch:
     def __init__(self) -> None:
         self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._asked = 0
+        self._closed = False
+        # A signal may come while this thread is inside: the same one may enter again.
+        self._guard = threading.RLock()
 
     def ask(self) -> None:
         self._asked += 1
-        os.eventfd_write(self._event, 1)
+        with self._guard:
+            if not self._closed:  # its number may be another file's by now
+                os.eventfd_write(self._event, 1)
 
     @property
     def asked(self) -> bool:
@@ -127,14 +140,17 @@ class StopSwitch:
                 selector.select(left)
         return self.asked
 
-    def on_signals(self) -> None:
+    def on_signals(self, *, hang_up: bool = True) -> None:
         """Let SIGTERM, SIGINT and (unless nohup has it ignored) SIGHUP ask. Only the main thread may call this."""
-        hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
-        for number in (signal.SIGTERM, signal.SIGINT, *hang_up):
+        hung_up = hang_up and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+        for number in (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hung_up else [])):
             signal.signal(number, lambda *_: self.ask())
 
     def close(self) -> None:
-        os.close(self._event)
+        with self._guard:
+            if not self._closed:
+                self._closed = True
+                os.close(self._event)
 
 
 class Backoff:

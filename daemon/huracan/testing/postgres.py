@@ -15,13 +15,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-__all__ = ["PostgresServer", "postgres_server", "postgres_url"]
+__all__ = ["PostgresServer", "postgres_server", "postgres_url", "running"]
 
 _OWNER = "huracan"
 _START_SECONDS = 60
@@ -69,6 +70,16 @@ def postgres_server() -> Iterator[PostgresServer]:
         if os.environ.get("CI"):
             pytest.fail(_MISSING)
         pytest.skip(_MISSING)
+    with running(programs) as server:
+        yield server
+
+
+@contextmanager
+def running(programs: Path | None = None) -> Iterator[PostgresServer]:
+    """Run a server in a folder of its own, for benches and the fixture; ``programs`` is where its programs are."""
+    programs = programs or _programs()
+    if programs is None:
+        raise FileNotFoundError(_MISSING)
     # A short path: a unix socket's must fit in 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="hpg-", dir="/tmp"))
     try:

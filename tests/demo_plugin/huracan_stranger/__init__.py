@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from huracan import hookimpl
 from huracan.types import (
+    BackupSource,
+    ChatCommand,
     Check,
     Command,
     ExchangeType,
     Export,
     FeatureSet,
+    FileExport,
     Gate,
     Job,
     Notifier,
     RemoteType,
+    ReportSection,
     Service,
     SettingsSection,
-    Severity,
+    TableExport,
     Trainer,
     UniverseRule,
 )
@@ -82,16 +86,24 @@ def huracan_gates() -> list[Gate]:
 
 @hookimpl
 def huracan_exports() -> list[Export]:
-    from huracan_stranger.parts import write_greeting
+    from huracan_stranger.parts import GREETED, list_greetings, write_greeting
 
-    return [Export("stranger_greeting", ".txt", write_greeting)]
+    return [
+        FileExport("stranger_greeting", "what the stranger says", "txt", write_greeting),
+        TableExport("stranger_greetings", "what it says to whom", GREETED, list_greetings),
+    ]
 
 
 @hookimpl
 def huracan_notifiers() -> list[Notifier]:
     from huracan_stranger.parts import append_line
 
-    return [Notifier("stranger-file", append_line, least_severity=Severity.WARNING)]
+    return [Notifier("stranger-file", append_line, immediate=True)]
+
+
+@hookimpl
+def huracan_chat_commands() -> list[ChatCommand]:
+    return [ChatCommand("stranger", "say hello", "huracan_stranger.parts:answer_hello")]
 
 
 @hookimpl
@@ -99,6 +111,20 @@ def huracan_remotes() -> list[RemoteType]:
     from huracan_stranger.parts import StrangerRemoteSettings, open_remote
 
     return [RemoteType("stranger", StrangerRemoteSettings, open_remote)]
+
+
+@hookimpl
+def huracan_backup_sources() -> list[BackupSource]:
+    from huracan_stranger.parts import collect_diary, restore_diary
+
+    return [BackupSource("stranger-diary", collect_diary, restore_diary)]
+
+
+@hookimpl
+def huracan_report_sections() -> list[ReportSection]:
+    from huracan_stranger.parts import write_mood
+
+    return [ReportSection("stranger-mood", write_mood)]
 
 
 @hookimpl

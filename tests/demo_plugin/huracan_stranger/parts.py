@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +19,17 @@ from huracan.paths import canonical_json
 from huracan.remote.base import RemoteFile, RemoteStore, Sent, Stored, nobody, put_each
 from huracan.types import (
     Candidate,
+    ChatReply,
     CheckResult,
     CheckState,
-    Event,
+    Column,
+    ColumnKind,
+    ExportScope,
     FeatureInput,
     FittedModel,
     JobResult,
     Market,
+    Message,
     Ticker,
     TrainingData,
     Verdict,
@@ -126,14 +130,41 @@ def judge_samples(_: Context, metrics: Mapping[str, Any]) -> Verdict:
     return Verdict("stranger-samples", value, 10, value >= 10, f"{value:g} samples, at least 10 wanted")
 
 
-def write_greeting(context: Context, path: Path) -> int:
+def write_greeting(context: Context, path: Path, scope: ExportScope) -> int:
     path.write_text(context.settings.section(StrangerSettings).greeting + "\n", "utf-8")
     return 1
 
 
-def append_line(context: Context, event: Event) -> None:
+GREETED = (
+    Column("name", ColumnKind.TEXT, "who is greeted"),
+    Column("greeting", ColumnKind.TEXT, "what is said"),
+)
+
+
+def list_greetings(context: Context, scope: ExportScope) -> Iterator[list[tuple[str, str]]]:
+    greeting = context.settings.section(StrangerSettings).greeting
+    yield [("Ada", greeting), ("Alan", greeting)]
+
+
+def write_mood(context: Context, day: date) -> Mapping[str, Any]:
+    return {"summary": f"On {day} it says {context.settings.section(StrangerSettings).greeting}."}
+
+
+def collect_diary(context: Context, folder: Path) -> None:
+    (folder / "diary.txt").write_text(context.settings.section(StrangerSettings).greeting, "utf-8")
+
+
+def restore_diary(context: Context, folder: Path) -> None:
+    shutil.copyfile(folder / "diary.txt", context.paths.workspace / "diary.txt")
+
+
+def append_line(context: Context, message: Message) -> None:
     with (context.paths.workspace / "stranger.txt").open("a", encoding="utf-8") as file:
-        file.write(f"{event.title}\n")
+        file.write("".join(f"{event.title}\n" for event in message.events))
+
+
+def answer_hello(context: Context, arguments: Sequence[str]) -> ChatReply:
+    return ChatReply(f"hello {' '.join(arguments)}".strip())
 
 
 class FolderRemote:

@@ -56,7 +56,7 @@ def paper() -> PaperExchange:
 def watched(make_context: Callable[..., Context], paper: PaperExchange) -> Callable[..., Context]:
     """Build a context with the monitor's plugin and the paper exchange; keywords are settings of the monitor."""
 
-    def build(extra: Sequence[StandInEntryPoint] = (), **monitor: float) -> Context:
+    def build(extra: Sequence[StandInEntryPoint] = (), **monitor: object) -> Context:
         settings = {"exchange": {"name": "paper"}, "monitor": monitor}
         return make_context(settings, plugins=("monitor",), extra=[paper.plugin(), *extra])
 

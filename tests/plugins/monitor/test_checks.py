@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,19 +13,23 @@ from typing import Any, cast
 
 import pytest
 
+from huracan import hookimpl
 from huracan.clock import FixedClock
 from huracan.context import Context
 from huracan.errors import StoreError
 from huracan.paths import Paths
+from huracan.run.lock import daemon_is_there, daemon_lock
+from huracan.run.service_state import telling
 from huracan.store import Store
-from huracan.types import CheckResult, CheckState
+from huracan.testing import RecordingProgress, stand_in
+from huracan.types import CheckResult, CheckState, Service, Severity
 from huracan_monitor import checks
 
 Watched = Callable[..., Context]
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 ALL = [
     checks.check_workspace, checks.check_disk, checks.check_memory, checks.check_clock, checks.check_database,
-    checks.check_exchange,
+    checks.check_exchange, checks.check_alerts, checks.check_services,
 ]  # fmt: skip
 
 
@@ -139,3 +146,109 @@ def test_no_chosen_exchange_is_said(make_context: Callable[..., Context]) -> Non
     found = checks.check_exchange(make_context(plugins=("monitor",)))
     assert_says_how_to_mend(found, CheckState.FAILED, "no exchange is chosen")
     assert "exchange.name" in found.hint
+
+
+# ------------------------------------------------------------------------------------------------- alerts and services
+
+
+def test_the_channels_of_alerts_are_named(watched: Watched) -> None:
+    found = checks.check_alerts(watched())
+    assert (found.state, found.detail) == (CheckState.OK, "alerts go to alerts-file")
+
+
+def test_a_file_of_alerts_that_cannot_be_written_is_noticed_and_asking_changes_nothing(watched: Watched) -> None:
+    context = watched()
+    context.emit("night", Severity.ERROR, "the night failed")
+    file = context.paths.monitoring / "alerts.jsonl"
+    before = file.read_bytes()
+    assert checks.check_alerts(context).state is CheckState.OK
+    assert file.read_bytes() == before
+    file.unlink()
+    file.mkdir()
+    assert_says_how_to_mend(checks.check_alerts(context), CheckState.FAILED, "alerts.jsonl", "cannot be written")
+
+
+def test_without_any_channel_nobody_hears_of_a_failure(make_context: Callable[..., Context]) -> None:
+    context = make_context(plugins=(), extra=[stand_in("nothing")])
+    assert_says_how_to_mend(checks.check_alerts(context), CheckState.WARNING, "nobody hears")
+
+
+class Serving:
+    """A service whose signs of life a test gives."""
+
+    def __init__(self, watched: Watched) -> None:
+        declare = hookimpl(lambda: [Service("toy", "toy:serve", "", stall_limit=50.0)])
+        self.context = watched([stand_in("toy", huracan_services=declare)])
+        self.file = self.context.paths.state / "services" / "toy.json"
+
+    def start(self) -> None:
+        with telling(self.context, "toy", 50.0, RecordingProgress()):
+            running = self.file.read_bytes()
+        self.file.write_bytes(running)
+
+    def ask(self, **at: float) -> CheckResult:
+        """Ask, some time later."""
+        later = FixedClock(datetime.now(UTC) + timedelta(**at))
+        return checks.check_services(replace(self.context, clock=later))
+
+    def edit(self, **values: object) -> None:
+        self.file.write_text(json.dumps(json.loads(self.file.read_text()) | values))
+
+
+@pytest.fixture
+def serving(watched: Watched) -> Serving:
+    return Serving(watched)
+
+
+def test_a_service_that_was_never_started_is_missed_only_where_a_daemon_is_at_work(serving: Serving) -> None:
+    found = serving.ask()
+    assert found.state is CheckState.OK
+    assert "toy was never started (no daemon is at work here)" in found.detail
+    assert not daemon_is_there(serving.context.paths.state)
+    with daemon_lock(serving.context.paths.state):
+        assert daemon_is_there(serving.context.paths.state)
+        assert_says_how_to_mend(serving.ask(), CheckState.WARNING, "toy was never started")
+    assert serving.ask().state is CheckState.OK
+
+
+def test_a_service_is_alive_as_long_as_it_is_not_silent_beyond_its_limit(serving: Serving) -> None:
+    serving.start()
+    assert "toy is alive" in serving.ask(seconds=45).detail
+    assert serving.ask(seconds=75).state is CheckState.OK
+    assert_says_how_to_mend(serving.ask(seconds=90), CheckState.FAILED, "toy is silent for", "its limit is 50 s")
+
+
+def test_a_service_that_allowed_itself_a_long_silence_is_alive_in_it(serving: Serving) -> None:
+    with telling(serving.context, "toy", 50.0, RecordingProgress()) as progress:
+        progress.stall_limit(500.0)
+        assert serving.ask(seconds=400).state is CheckState.OK
+        progress.stall_limit(None)
+        assert serving.ask(seconds=400).state is CheckState.FAILED
+
+
+def test_a_service_whose_process_is_gone_was_killed(serving: Serving) -> None:
+    serving.start()
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=subprocess.PIPE, check=True)
+    serving.edit(pid=int(ended.stdout))
+    assert_says_how_to_mend(serving.ask(), CheckState.WARNING, "toy was killed")
+
+
+def test_a_younger_process_that_got_the_number_is_not_taken_for_the_service(serving: Serving) -> None:
+    serving.start()
+    serving.edit(time="2020-01-01T00:00:00Z")
+    assert_says_how_to_mend(serving.ask(), CheckState.WARNING, "toy was killed after 2020-01-01")
+
+
+def test_a_service_that_was_stopped_is_missed_only_where_a_daemon_is_at_work(serving: Serving) -> None:
+    with telling(serving.context, "toy", 50.0, RecordingProgress()):
+        pass
+    assert serving.ask().state is CheckState.OK
+    with daemon_lock(serving.context.paths.state):
+        assert_says_how_to_mend(serving.ask(), CheckState.WARNING, "toy ended at", "ended by itself")
+
+
+@pytest.mark.parametrize("garbage", ["", "[]", "{}", '{"pid": "x"}'])
+def test_a_damaged_sign_of_life_is_none(serving: Serving, garbage: str) -> None:
+    serving.start()
+    serving.file.write_text(garbage)
+    assert "toy was never started" in serving.ask().detail

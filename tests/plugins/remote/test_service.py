@@ -20,6 +20,7 @@ from huracan.errors import DataError, TryAgainError, UsageError
 from huracan.types import Severity
 from huracan_remote import engine, service
 from huracan_remote.service import _Sync
+from waiting import wait_until
 
 Write = Callable[..., Path]
 
@@ -46,29 +47,22 @@ def start(tmp_path: Path, workspace: Path, remote_folder: Path) -> Iterator[Call
         process.wait()
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-
-
 def test_files_are_copied_as_they_appear_and_a_kill_loses_none(
     start: Callable[..., subprocess.Popen[bytes]], write: Write, remote_folder: Path, workspace: Path
 ) -> None:
     write("champions/before.json", b"before", at=1.7e9)
     process = start()
-    wait_for((remote_folder / "2023-11-14/champions/before.json").exists)
+    wait_until((remote_folder / "2023-11-14/champions/before.json").exists, 30.0)
     write("models/BTC-USDT/20240105_020000Z/model.bin", b"model")
-    wait_for((remote_folder / "2024-01-05/models/BTC-USDT/20240105_020000Z/model.bin").exists, 15.0)
+    wait_until((remote_folder / "2024-01-05/models/BTC-USDT/20240105_020000Z/model.bin").exists, 15.0)
     for number in range(20):
         write(f"models/C{number}-USDT/20240105_020000Z/model.bin", b"model")
-    wait_for(lambda: len(list(remote_folder.glob("2024-01-05/models/*/*/model.bin"))) == 21, 20.0)
+    wait_until(lambda: len(list(remote_folder.glob("2024-01-05/models/*/*/model.bin"))) == 21, 20.0)
     process.send_signal(signal.SIGKILL)
     process.wait()
     write("runs/20240106Z/status.json", b"{}")
     again = start()
-    wait_for((remote_folder / "2024-01-06/runs/20240106Z/status.json").exists)
+    wait_until((remote_folder / "2024-01-06/runs/20240106Z/status.json").exists, 30.0)
     again.send_signal(signal.SIGTERM)
     assert again.wait(20) == 0, "SIGTERM ends it in order"
     report = json.loads((workspace / "state" / "sync.json").read_text())
@@ -80,7 +74,7 @@ def test_it_does_not_log_what_its_own_log_makes_it_hear(
 ) -> None:
     write("champions/a.json", at=1.7e9)
     process = start()
-    wait_for((remote_folder / "2023-11-14/champions/a.json").exists)
+    wait_until((remote_folder / "2023-11-14/champions/a.json").exists, 30.0)
     time.sleep(4.0)
     process.send_signal(signal.SIGTERM)
     process.wait(20)
@@ -92,7 +86,7 @@ def test_a_store_that_is_written_all_the_time_keeps_nobody_waiting(
     start: Callable[..., subprocess.Popen[bytes]], write: Write, remote_folder: Path, workspace: Path
 ) -> None:
     process = start(learning_minutes=60.0)
-    wait_for((workspace / "state" / "sync.json").exists)
+    wait_until((workspace / "state" / "sync.json").exists, 30.0)
     busy, stop = workspace / "state" / "busy", time.monotonic() + 12
     write("champions/a.json", at=1.7e9)
     copy = remote_folder / "2023-11-14/champions/a.json"
@@ -109,7 +103,7 @@ def test_where_the_system_tells_nothing_the_interval_finds_it(
     start(watch=False, learning_minutes=0.02)
     time.sleep(0.5)
     write("champions/a.json", at=1.7e9)
-    wait_for((remote_folder / "2023-11-14/champions/a.json").exists)
+    wait_until((remote_folder / "2023-11-14/champions/a.json").exists, 30.0)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -29,9 +28,10 @@ from huracan.types import Outcome
 from huracan_training import job, roster
 from huracan_training.artefacts import ARTEFACTS
 from huracan_training.boosting import lightgbm_trainer
+from waiting import wait_until
 
 Make = Callable[..., Any]
-STABLE = ("model.bin", "metrics.json", "features.json", "inputs.json", "costs.json")
+STABLE = ("model.bin", "metrics.json", "features.json", "inputs.json", "costs.json", "trades.parquet", "patterns.json")
 EASY = {"samples": 20, "deflated_sharpe": None}
 
 
@@ -94,7 +94,17 @@ def test_a_planted_edge_becomes_champion_and_noise_does_not(coins: Make, schemas
     assert (model.predict(values) > champion["threshold"]).any()
     assert not context.paths.champion("BTC-USDT").exists()
     verify_checksums(context.paths.champions)
-    for name in ("metrics", "config", "costs", "features", "metadata", "split_indices", "training_log", "inputs"):
+    for name in (
+        "metrics",
+        "config",
+        "costs",
+        "features",
+        "metadata",
+        "split_indices",
+        "training_log",
+        "inputs",
+        "patterns",
+    ):
         schemas(name, json.loads((folder / f"{name}.json").read_text()))
     schemas("champion", champion)
     schemas("roster", rows)
@@ -404,13 +414,6 @@ def alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline, "waited for a minute"
-        time.sleep(0.02)
 
 
 def test_an_order_that_costs_its_whole_stake_skips_the_coin(coins: Make) -> None:

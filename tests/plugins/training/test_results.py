@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ import pytest
 from rich.console import Console
 
 from huracan.context import Context
+from huracan.paths import sha256_of
+from huracan.table_files import write_table
 from huracan.testing import make_context
-from huracan_training import exports, job, results, roster
+from huracan.types import ExportScope, FileExport, TableExport
+from huracan_training import job, results, roster
 
 Make = Callable[..., Any]
 
@@ -73,23 +76,70 @@ def test_nothing_is_shown_for_a_night_without_training(coins: Make) -> None:
     assert shown(coins("AAA-USDT").context(), 100) == ""
 
 
-def test_exports_hold_every_coin_of_the_night(night: Context, tmp_path: Path) -> None:
-    table, full = tmp_path / "a.csv", tmp_path / "b.json"
-    assert exports.write_model_performance(night, table) == 3
-    with table.open(newline="") as file:
-        rows = {row["symbol"]: row for row in csv.DictReader(file)}
-    assert rows["EDGE-USDT"]["passed"] == "True"
-    assert float(rows["EDGE-USDT"]["sharpe"]) > 0.5
+def scope_of(context: Context, part: str = "") -> ExportScope:
+    return ExportScope(context.current_run.run_date, context.current_run.run_date, part)
+
+
+def table(context: Context, name: str, part: str = "") -> list[dict[str, Any]]:
+    """Return the rows of an export as a reader of its file gets them."""
+    export = context.plugins.exports()[name]
+    assert isinstance(export, TableExport)
+    path = context.paths.workspace / "table.jsonl"
+    write_table(path, "jsonl", export.columns, export.batches(context, scope_of(context, part)))
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def document(context: Context, name: str, part: str = "") -> dict[str, Any]:
+    export = context.plugins.exports()[name]
+    assert isinstance(export, FileExport)
+    path = context.paths.workspace / "document.json"
+    export.write(context, path, scope_of(context, part))
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_exports_hold_every_coin_of_the_night(night: Context) -> None:
+    rows = {row["symbol"]: row for row in table(night, "model_performance")}
+    assert len(rows) == 3
+    assert rows["EDGE-USDT"]["passed"] is True
+    assert rows["EDGE-USDT"]["sharpe"] > 0.5
     assert rows["BAD-USDT"]["reason"] == "no usable candles: the file is empty"
-    assert exports.write_comprehensive_metrics(night, full) == 2
-    assert len(json.loads(full.read_text())["models"]["BTC-USDT"]["metrics"]["folds"]) == 2
+    models = document(night, "comprehensive_metrics")["nights"][night.current_run.run_date.isoformat()]
+    assert sorted(models) == ["BTC-USDT", "EDGE-USDT"]
+    assert len(models["BTC-USDT"]["metrics"]["folds"]) == 2
 
 
-def test_exports_of_an_empty_workspace_are_empty(workspace: Path, tmp_path: Path) -> None:
-    context = make_context(workspace, plugins=("training",))
+def test_each_coin_with_a_model_has_an_export_of_how_it_was_learned(night: Context) -> None:
+    export = night.plugins.exports()["learning_*"]
+    assert export.parts is not None
+    assert {*export.parts(night, scope_of(night))} == {"BTC-USDT", "EDGE-USDT"}
+    rows = table(night, "learning_*", "EDGE-USDT")
+    assert {row["symbol"] for row in rows} == {"EDGE-USDT"}
+    folder = night.paths.workspace / rows[0]["model_path"]
+    log = json.loads((folder / "training_log.json").read_text())
+    steps = [(row["name"], row["value"]) for row in rows if row["kind"] == "step"]
+    assert steps == [(each["step"], each["seconds"]) for each in log["steps"]]
+    assert [row["value"] for row in rows if row["kind"] == "trial"] == [each["loss"] for each in log["trials"]]
+    shares = {row["name"]: row["value"] for row in rows if row["kind"] == "importance" and row["number"] == 1}
+    assert shares == log["folds"][0]["importance"]
+
+
+def test_the_metadata_of_an_artifact_lists_the_files_of_its_folder(night: Context) -> None:
+    (model,) = document(night, "artifact_*_metadata", "EDGE-USDT")["models"]
+    assert model["metadata"]["symbol"] == "EDGE-USDT"
+    for each in model["files"]:
+        file = night.paths.workspace / model["model_path"] / each["file"]
+        assert (each["bytes"], each["sha256"]) == (file.stat().st_size, sha256_of(file))
+    assert "model.bin" in {each["file"] for each in model["files"]}
+
+
+def test_exports_of_an_empty_workspace_are_empty(workspace: Path) -> None:
+    context = make_context(workspace, plugins=("training",), as_of=datetime(2023, 12, 30, tzinfo=UTC))
     with context.store:
-        assert exports.write_model_performance(context, tmp_path / "a.csv") == 0
-        assert exports.write_comprehensive_metrics(context, tmp_path / "b.json") == 0
+        assert table(context, "model_performance") == []
+        assert document(context, "comprehensive_metrics")["nights"] == {}
+        exports = context.plugins.exports()
+        assert [[*(each.parts(context, scope_of(context)))] for each in exports.values() if each.parts] == [[], []]
 
 
 def test_the_command_prints_json_for_programs(

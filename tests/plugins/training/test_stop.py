@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from huracan_training.coin import CoinTask, Source
 from huracan_training.job import by_priority
+from waiting import wait_until
 
 AS_OF = "2024-01-01"
 
@@ -58,7 +58,7 @@ def test_a_night_told_to_stop_ends_at_once_without_orphans_and_goes_on_later(tmp
         command(stopped, "run", "nightly", "--as-of", AS_OF), start_new_session=True, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    wait_for(lambda: any((tmp_path / "stopped").glob("models/*/*/features.parquet")))
+    wait_until(lambda: any((tmp_path / "stopped").glob("models/*/*/features.parquet")))
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 2, "the job and a worker"
     began = time.monotonic()
@@ -70,7 +70,7 @@ def test_a_night_told_to_stop_ends_at_once_without_orphans_and_goes_on_later(tmp
     took = time.monotonic() - began
     assert process.returncode == 130
     assert "the same command goes on from there" in said
-    wait_for(lambda: not any(alive(child) for child in family))
+    wait_until(lambda: not any(alive(child) for child in family))
     assert took < 20, "10 s are promised on a machine that does nothing else"
     told = subprocess.run(command(stopped, "status", "--json"), capture_output=True, text=True, check=True).stdout
     assert "interrupted" in told
@@ -78,13 +78,6 @@ def test_a_night_told_to_stop_ends_at_once_without_orphans_and_goes_on_later(tmp
     subprocess.run(command(stopped, "run", "nightly", "--as-of", AS_OF), check=False, capture_output=True)
     assert before <= set(models(stopped))
     assert models(stopped) == models(calm)
-
-
-def wait_for(happened: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline, "waited for a minute"
-        time.sleep(0.02)
 
 
 def alive(process: psutil.Process) -> bool:

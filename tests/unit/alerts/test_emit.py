@@ -19,7 +19,7 @@ from huracan.config import LoggingSettings
 from huracan.context import Context
 from huracan.errors import PluginError, StopRequested, TryAgainError
 from huracan.testing import stand_in
-from huracan.types import Event, Notifier, Severity
+from huracan.types import Event, Message, Notifier, Severity
 
 MakeContext = Callable[..., Context]
 AS_OF = datetime(2023, 12, 30, 2, tzinfo=UTC)
@@ -49,7 +49,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def test_an_event_is_stored_logged_and_sent(with_notifiers: Callable[..., Context], stream: io.StringIO) -> None:
     sent: list[Event] = []
-    context = with_notifiers(Notifier("keep", lambda _context, event: sent.append(event)))
+    context = with_notifiers(Notifier("keep", lambda _context, message: sent.extend(message.events), immediate=True))
     before = datetime.now(UTC)
     context.emit("coin-trained", Severity.WARNING, "Sharpe 100% up", symbol="SOL-USDT", sharpe=0.7)
     [event] = context.store.events.recent()
@@ -64,17 +64,8 @@ def test_an_event_is_stored_logged_and_sent(with_notifiers: Callable[..., Contex
     assert (line["run"], line["job"], line["fields"]) == ("nightly-20231230-1", "train", {"sharpe": 0.7})
 
 
-def test_a_notifier_gets_no_event_under_its_severity(with_notifiers: Callable[..., Context]) -> None:
-    sent: list[Severity] = []
-    context = with_notifiers(Notifier("keep", lambda _context, event: sent.append(event.severity), Severity.WARNING))
-    for severity in Severity:
-        context.emit("tick", severity, "x")
-    assert sent == [Severity.WARNING, Severity.ERROR]
-    assert len(context.store.events.recent(least=Severity.DEBUG)) == 4
-
-
-def failing(error: BaseException) -> Callable[[Context, Event], None]:
-    def send(_context: Context, _event: Event) -> None:
+def failing(error: BaseException) -> Callable[[Context, Message], None]:
+    def send(_context: Context, _message: Message) -> None:
         raise error
 
     return send
@@ -86,7 +77,8 @@ def test_a_failing_notifier_costs_its_own_message_and_is_named(
 ) -> None:
     sent: list[Event] = []
     context = with_notifiers(
-        Notifier("bad", failing(error)), Notifier("good", lambda _context, event: sent.append(event))
+        Notifier("bad", failing(error), immediate=True),
+        Notifier("good", lambda _context, message: sent.extend(message.events), immediate=True),
     )
     context.emit("tick", Severity.INFO, "x")
     assert len(sent) == len(context.store.events.recent()) == 1
@@ -97,13 +89,15 @@ def test_a_failing_notifier_costs_its_own_message_and_is_named(
 
 def test_a_notifier_is_named_before_it_sends(with_notifiers: Callable[..., Context], stream: io.StringIO) -> None:
     seen: list[list[str]] = []
-    context = with_notifiers(Notifier("slow", lambda *_: seen.append([line["message"] for line in lines(stream)])))
+    context = with_notifiers(
+        Notifier("slow", lambda *_: seen.append([line["message"] for line in lines(stream)]), immediate=True)
+    )
     context.emit("tick", Severity.INFO, "x")
     assert "notifier slow: sends tick" in seen[0]
 
 
 def test_a_request_to_stop_passes_through(with_notifiers: Callable[..., Context]) -> None:
-    context = with_notifiers(Notifier("stopped", failing(StopRequested())))
+    context = with_notifiers(Notifier("stopped", failing(StopRequested()), immediate=True))
     with pytest.raises(StopRequested):
         context.emit("tick", Severity.INFO, "x")
 
@@ -111,11 +105,11 @@ def test_a_request_to_stop_passes_through(with_notifiers: Callable[..., Context]
 def test_what_a_notifier_emits_is_recorded_and_not_sent_in_circles(with_notifiers: Callable[..., Context]) -> None:
     sent: list[str] = []
 
-    def send(context: Context, event: Event) -> None:
-        sent.append(event.kind)
-        context.emit("sent", Severity.INFO, f"told of {event.kind}")
+    def send(context: Context, message: Message) -> None:
+        sent.extend(event.kind for event in message.events)
+        context.emit("sent", Severity.INFO, f"told of {sent[-1]}")
 
-    context = with_notifiers(Notifier("chatty", send))
+    context = with_notifiers(Notifier("chatty", send, immediate=True))
     context.emit("tick", Severity.INFO, "x")
     context.emit("tock", Severity.INFO, "x")
     assert sent == ["tick", "tock"]
@@ -155,7 +149,7 @@ def test_a_locked_database_costs_the_stored_copy_alone(
 ) -> None:
     monkeypatch.setattr("huracan.store.engine.BUSY_SECONDS", 0)
     sent: list[Event] = []
-    context = with_notifiers(Notifier("keep", lambda _context, event: sent.append(event)))
+    context = with_notifiers(Notifier("keep", lambda _context, message: sent.extend(message.events), immediate=True))
     other = sqlite3.connect(workspace / "huracan.db", isolation_level=None)
     context.store._engine.dispose()
     other.execute("BEGIN IMMEDIATE")
@@ -194,7 +188,7 @@ def test_no_secret_is_stored_or_sent(with_notifiers: Callable[..., Context], mon
     monkeypatch.setattr(masking, "_secrets", masking._Secrets())
     logs.register_secret("swordfish")
     sent: list[Event] = []
-    context = with_notifiers(Notifier("keep", lambda _context, event: sent.append(event)))
+    context = with_notifiers(Notifier("keep", lambda _context, message: sent.extend(message.events), immediate=True))
     context.emit("tick", Severity.INFO, "it is swordfish", token="swordfish", parts=[{"swordfish": b"swordfish"}])
     assert "swordfish" not in repr(sent + context.store.events.recent())
 

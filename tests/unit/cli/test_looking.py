@@ -103,6 +103,19 @@ def test_status_names_what_failed_and_what_is_next(huracan: Run, settings_file: 
     assert "! 2024-01-03 train ADA-USDT: only 12 rows" in text
 
 
+def test_status_says_that_the_schedule_rests_and_that_trading_is_stopped(
+    huracan: Run, settings_file: Path, night: Context
+) -> None:
+    huracan("-c", str(settings_file), "pause", "moving", "house")
+    huracan("-c", str(settings_file), "kill", "a fire")
+    shown = huracan("-c", str(settings_file), "status").stdout
+    assert "moving house" in shown
+    assert "a fire" in shown
+    told = json.loads(huracan("-c", str(settings_file), "status", "--json").stdout)
+    assert told["paused"].startswith("paused since")
+    assert told["trading"].startswith("stopped")
+
+
 def test_status_survives_a_roster_that_is_damaged(huracan: Run, settings_file: Path, night: Context) -> None:
     night.paths.champions.mkdir(parents=True)
     night.paths.roster.write_text("[{", "utf-8")

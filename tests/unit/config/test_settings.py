@@ -277,3 +277,21 @@ def test_a_misspelt_plugin_in_the_environment_is_refused() -> None:
         SettingsError, match=r"HURACAN_PLUGINS_ONLY: no plugin 'trainng' is installed; did you mean \"training\""
     ):
         load_plugins(PluginSettings(), {"HURACAN_PLUGINS_ONLY": "universe,trainng"})
+
+
+@pytest.mark.parametrize(
+    ("text", "pipelines"),
+    [
+        ("", {"nightly"}),
+        ("schedule: {pipelines: {nightly: '03:00', maintenance: '04:00'}}", {"nightly", "maintenance"}),
+    ],
+)
+def test_a_default_pipeline_goes_with_the_plugin_that_is_off_and_what_is_written_down_stays(
+    tmp_path: Path, text: str, pipelines: set[str]
+) -> None:
+    keeper = stand_in("keeper", huracan_jobs=hookimpl(lambda: [Job("tidy", "a:b", "tidies", pipeline="maintenance")]))
+    files = (write(tmp_path / "s.yaml", text),)
+    on, _ = compose_settings(read(*files), Plugins([shop(), keeper]))
+    assert set(on.core.schedule.pipelines) == {"nightly", "maintenance"}
+    off, _ = compose_settings(read(*files), Plugins([shop(), keeper], disable=["keeper"]))
+    assert set(off.core.schedule.pipelines) == pipelines

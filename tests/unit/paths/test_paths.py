@@ -81,6 +81,20 @@ def test_a_writer_that_is_killed_leaves_the_old_content_and_its_leftover_is_swep
     assert [file.name for file in target.parent.iterdir()] == ["roster.json"]
 
 
+def test_what_a_service_may_be_writing_just_now_is_left_alone_until_it_is_old(tmp_path: Path) -> None:
+    files = [tmp_path / "state" / ".kill.json.x.tmp", tmp_path / "monitoring" / ".health.json.x.tmp"]
+    for file in files:
+        file.parent.mkdir()
+        file.touch()
+    of_a_run = tmp_path / "state" / ".run.json.x.tmp"
+    of_a_run.touch()
+    assert sweep_temporary(tmp_path) == 1
+    assert not of_a_run.exists()
+    for file in files:
+        os.utime(file, (1, 1))
+    assert sweep_temporary(tmp_path) == 2
+
+
 def test_a_writer_that_raises_leaves_nothing_behind(tmp_path: Path) -> None:
     def fill(path: Path) -> None:
         path.write_text("half")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from huracan.run.heartbeat import Notification, NotifyListener
+from waiting import wait_until
 
 DUE = {"schedule": {"pipelines": {"nightly": "00:00"}}}
 
@@ -76,13 +77,6 @@ def state(program: Any) -> dict[str, Any]:
     [file] = program.workspace.glob("runs/*/status.json")
     value: dict[str, Any] = json.loads(file.read_text())
     return value
-
-
-def wait_until(question: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not question():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_missed_night_starts_at_once_and_never_again(

@@ -42,3 +42,11 @@ def test_a_kind_of_any_length_and_any_text_is_kept(store: Store) -> None:
     assert event.kind == "kind" * 100
     assert event.title == "nul \\x00, half \\ud800"
     assert event.fields == {"text": "nul \0, half \ud800"}
+
+
+def test_events_before_an_instant_are_counted_and_deleted_and_the_others_stay(store: Store) -> None:
+    for days in (1, 400, 500):
+        store.events.add(Event("tick", Severity.INFO, f"{days} days", NOW - timedelta(days=days)))
+    before = NOW - timedelta(days=365)
+    assert (store.events.count(before), store.events.prune(before), store.events.count(before)) == (2, 2, 0)
+    assert [event.title for event in store.events.recent()] == ["1 days"]

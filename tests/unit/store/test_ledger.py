@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from huracan import masking
 from huracan.errors import StoreError, UsageError
 from huracan.store import ItemState, Ledger, RunState, Store
 
@@ -87,6 +88,13 @@ def test_a_run_takes_over_the_instant_of_another_run_of_its_date(store: Store) -
     store.ledger.begin_run("nightly", DAY, NOW, NOW)
     assert store.ledger.begin_run("train", DAY, NOW + HOUR, NOW + HOUR).as_of == NOW
     assert store.ledger.begin_run("train", DAY + timedelta(days=1), NOW + HOUR, NOW + HOUR).as_of == NOW + HOUR
+
+
+def test_a_run_of_another_family_has_an_instant_of_its_own(store: Store) -> None:
+    store.ledger.begin_run("maintenance", DAY, NOW, NOW)
+    run = store.ledger.begin_run("nightly", DAY, NOW + HOUR, NOW + HOUR, family=["nightly", "train"])
+    assert run.as_of == NOW + HOUR
+    assert store.ledger.begin_run("train", DAY, NOW, NOW, family=["nightly", "train"]).as_of == NOW + HOUR
 
 
 def test_another_instant_that_a_person_chose_is_refused_with_what_to_do(store: Store) -> None:
@@ -231,3 +239,18 @@ def test_who_begins_a_run_waits_for_another_who_begins_it(store: Store, monkeypa
         second = threads.submit(store.ledger.begin_run, "nightly", DAY, NOW + HOUR, NOW + HOUR)
         assert first.result() == second.result()
     assert len(store.ledger.runs()) == 1
+
+
+def test_what_a_job_or_coin_said_is_kept_without_secrets(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "_secrets", type(masking._secrets)())
+    masking.register_secret("hunter22hunter22")
+    run = store.ledger.begin_run("nightly", DAY, NOW, NOW)
+    store.ledger.begin_job(run.run_id, "train", NOW)
+    store.ledger.begin_item("train", DAY, "BTC-USDT")
+    said = "refused: key hunter22hunter22"
+    store.ledger.end_item("train", DAY, "BTC-USDT", ItemState.FAILED, 1.0, error=said)
+    store.ledger.end_job(run.run_id, "train", RunState.FAILED, NOW, exit_code=1, summary=said, error=said, seconds=1.0)
+    job, item = store.ledger.job("train", DAY), store.ledger.items("train", DAY)["BTC-USDT"]
+    assert job is not None
+    assert "hunter22" not in f"{job.summary} {job.error} {item.error}"
+    assert job.error.startswith("refused: key ")

@@ -106,7 +106,7 @@ def test_a_database_with_damaged_pages_does_not_answer(tmp_path: Path) -> None:
     file = tmp_path / "huracan.db"
     Store.open(f"sqlite:///{file}", None).close()
     content = file.read_bytes()
-    file.write_bytes(content[: 4096 * 3] + b"\xa5" * (len(content) - 4096 * 3))
+    file.write_bytes(content[: -4096 * 3] + b"\xa5" * (4096 * 3))
     store = Store.open_existing(f"sqlite:///{file}")
     assert store is not None
     with store, pytest.raises(StoreError, match=r"damaged|malformed"):

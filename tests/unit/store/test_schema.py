@@ -15,7 +15,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from huracan.errors import StoreError
-from huracan.store import Store
+from huracan.store import (
+    Store,
+    library_tables,  # noqa: F401 - its tables belong to the same metadata
+)
 from huracan.store.schema import HEAD, alembic_config
 from huracan.store.tables import Base
 
@@ -52,7 +55,10 @@ def test_the_migrations_make_what_the_models_say(store: Store) -> None:
         names = set(inspect(connection).get_table_names())
     assert names == {
         "alembic_version", "runs", "job_runs", "run_items", "universe_selections", "universe_decisions", "events",
-            "remote_copies",
+        "remote_copies", "health_results", "trades", "breaker_events", "outbox", "alert_channels", "audit",
+        "trade_memory", "post_exit_tracking",
+        "win_analysis", "loss_analysis", "pattern_library", "pattern_performance", "features", "model_performance",
+        "daily_metrics", "observability_models", "observability_model_deltas",
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from huracan.store import library_tables  # noqa: F401 - its tables belong to the same metadata
 from huracan.store.tables import Base
 
 connection = context.config.attributes["connection"]

@@ -1,0 +1,75 @@
+"""What a running daemon can be told by its control socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from huracan.errors import UsageError
+from huracan.run.graph import jobs_of
+from huracan.starting import Order
+from huracan.trading import kill, pause_schedule, resume_schedule
+
+if TYPE_CHECKING:
+    from huracan.daemon import Daemon
+
+__all__ = ["Orders"]
+
+Answer = Mapping[str, Any]
+
+
+class Orders:
+    """Answers requests, each a JSON object whose ``do`` names what is to be done."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._known: dict[object, Callable[[Answer], Answer]] = {
+            "status": self._status, "start": self._start, "stop": self._stop, "pause": self._pause,
+            "resume": self._resume, "kill": self._kill, "reload": self._reload,
+        }  # fmt: skip
+
+    def handle(self, request: Answer) -> Answer:
+        """Do what is asked. Raises UsageError for what cannot be done."""
+        known = self._known.get(request.get("do"))
+        if known is None:
+            raise UsageError(f"the daemon cannot {request.get('do')!r}; it can {', '.join(map(str, self._known))}")
+        return known(request)
+
+    def _status(self, request: Answer) -> Answer:
+        del request
+        return self._daemon.standing()
+
+    def _start(self, request: Answer) -> Answer:
+        name, context = str(request.get("name", "")), self._daemon.context
+        jobs_of(name, context.plugins.jobs(), context.settings.core.jobs)
+        return {"started": name, "after": self._daemon.start(Order(name, force=bool(request.get("force"))))}
+
+    def _stop(self, request: Answer) -> Answer:
+        name = request.get("name")
+        return {"stopped": self._daemon.stop_run(None if name is None else str(name))}
+
+    def _pause(self, request: Answer) -> Answer:
+        context = self._daemon.context
+        return pause_schedule(context.paths.state, *_said(request), context.clock.now()).as_json()
+
+    def _resume(self, request: Answer) -> Answer:
+        context = self._daemon.context
+        was_paused = resume_schedule(context.paths.state)
+        if was_paused:
+            context.log.info("the schedule is resumed by %s", _said(request)[1])
+        return {"paused": False, "was_paused": was_paused}
+
+    def _kill(self, request: Answer) -> Answer:
+        context = self._daemon.context
+        return kill(context.paths.state, *_said(request), context.clock.now()).as_json()
+
+    def _reload(self, request: Answer) -> Answer:
+        del request
+        self._daemon.check_settings()  # what is wrong is told to who asks; the main thread then takes it over
+        self._daemon.ask_reload()
+        return {"reloading": True}
+
+
+def _said(request: Answer) -> tuple[str, str]:
+    """Return the reason that a request gives, and who is to be named for it."""
+    return str(request.get("reason") or "no reason given"), str(request.get("by") or "control socket")

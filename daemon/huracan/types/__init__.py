@@ -1,0 +1,121 @@
+"""The frozen values that plugins and core hand each other. Importing this module is cheap: no library is loaded.
+
+A *reference* is a string ``"package.module:function"``: jobs, services and commands are named that way, so that the
+daemon and ``huracan --help`` know them without importing what they import.
+"""
+
+from huracan.types.exports import (
+    Column,
+    ColumnKind,
+    Export,
+    ExportScope,
+    FileExport,
+    TableExport,
+)
+from huracan.types.files import (
+    BackupSource,
+    RemoteType,
+    ReportSection,
+)
+from huracan.types.health import (
+    Check,
+    CheckResult,
+    CheckState,
+)
+from huracan.types.learning import (
+    Choices,
+    FeatureInput,
+    FeatureSet,
+    FittedModel,
+    FloatRange,
+    Gate,
+    IntRange,
+    Space,
+    Trainer,
+    TrainingData,
+    Verdict,
+    Watch,
+    WatchedFit,
+)
+from huracan.types.market import (
+    Candidate,
+    ConcurrentSource,
+    Examiner,
+    Exchange,
+    ExchangeType,
+    FundingSource,
+    Market,
+    MarketKind,
+    SelfCheck,
+    Ticker,
+    UniverseRule,
+)
+from huracan.types.messages import (
+    ChatCommand,
+    ChatReply,
+    Event,
+    Message,
+    Notifier,
+    Severity,
+)
+from huracan.types.work import (
+    Command,
+    Job,
+    JobResult,
+    Outcome,
+    Resources,
+    Service,
+    SettingsSection,
+)
+
+__all__ = [
+    "BackupSource",
+    "Candidate",
+    "ChatCommand",
+    "ChatReply",
+    "Check",
+    "CheckResult",
+    "CheckState",
+    "Choices",
+    "Column",
+    "ColumnKind",
+    "Command",
+    "ConcurrentSource",
+    "Event",
+    "Examiner",
+    "Exchange",
+    "ExchangeType",
+    "Export",
+    "ExportScope",
+    "FeatureInput",
+    "FeatureSet",
+    "FileExport",
+    "FittedModel",
+    "FloatRange",
+    "FundingSource",
+    "Gate",
+    "IntRange",
+    "Job",
+    "JobResult",
+    "Market",
+    "MarketKind",
+    "Message",
+    "Notifier",
+    "Outcome",
+    "RemoteType",
+    "ReportSection",
+    "Resources",
+    "SelfCheck",
+    "Service",
+    "SettingsSection",
+    "Severity",
+    "Space",
+    "TableExport",
+    "Ticker",
+    "Trainer",
+    "TrainingData",
+    "UniverseRule",
+    "Verdict",
+    "Watch",
+    "WatchedFit",
+]

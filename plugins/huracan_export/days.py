@@ -1,0 +1,42 @@
+"""What lies in a scope: its days, and the models of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from huracan.types import ExportScope
+
+if TYPE_CHECKING:
+    from huracan.context import Context
+    from huracan.store import LibraryModel
+
+__all__ = ["instants", "models_of", "run_dates", "symbols_of"]
+
+
+def run_dates(scope: ExportScope) -> Iterator[date]:
+    """Yield each run date of a scope, oldest first."""
+    for number in range((scope.last - scope.first).days + 1):
+        yield scope.first + timedelta(days=number)
+
+
+def instants(scope: ExportScope) -> tuple[datetime, datetime]:
+    """Return where the day before a scope begins and where its last day ends, UTC.
+
+    A night runs in the first hours of its day: most of a day is over only in the next one's export.
+    """
+    first, last = (datetime.combine(day, time(), UTC) for day in (scope.first, scope.last))
+    return first - timedelta(days=1), last + timedelta(days=1)
+
+
+def models_of(context: Context, scope: ExportScope) -> Iterator[LibraryModel]:
+    """Yield the library's models of a scope, and of its part where it has one, by night and id."""
+    for day in run_dates(scope):
+        models = context.store.library.models(symbol=scope.part or None, run_date=day)
+        yield from sorted(models, key=lambda each: each.model_id)
+
+
+def symbols_of(context: Context, scope: ExportScope) -> set[str]:
+    """Return the pairs that have a model of a scope in the library."""
+    return {each.symbol for each in models_of(context, scope)}

@@ -1,0 +1,242 @@
+"""What a message looks like on a phone: about 40 columns, the one line that matters first."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from huracan.context import Context
+from huracan.types import ChatReply, Event, Message, Severity
+from huracan_telegram.texts import Piece, aligned
+
+__all__ = ["Attachment", "Draft", "draft_of", "reply_draft"]
+
+LATE = timedelta(minutes=10)
+"""Age from which a message says when it happened: the phone shows when it came."""
+WHOLE_EVENTS, LISTED_EVENTS = 6, 30
+"""Events of one message up to which each is told whole, and up to which each has a line."""
+MOST_ROWS = 40
+MOST_LINES = 12
+ROSTER_HEAD = 5
+WITH_ROSTER = ("nightly", "train", "roster")
+"""Runs of which the roster is the result."""
+LONGEST_LINE = 300
+LONGEST_DATA = 64
+"""Bytes of a button's data (core.telegram.org/bots/api#inlinekeyboardbutton)."""
+
+COINS = frozenset({"model.trained", "model.failed", "model.skipped"})
+"""Kinds of events of which a night is one growing message."""
+_MARKS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.INFO: "🔹", Severity.DEBUG: "▫️"}
+_NUMBER = re.compile(r"[-–]?|[-+]?[\d,]+(\.\d+)? ?(%|bps|bn|m|k|s|min|h|d)?")
+_KIND_MARKS = {
+    "run.started": "🌙", "run.ended": "🏁", "report.ready": "📊", "backup.done": "💾", "kill.on": "🛑",
+    "kill.off": "🟢", "breaker.tripped": "⛔", "breaker.released": "🟢",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of this machine, its path below the workspace or absolute; a ``picture`` is shown, not only offered."""
+
+    path: str
+    picture: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be sent: text, buttons under its last part as (label, data), and files after it."""
+
+    pieces: tuple[Piece, ...]
+    buttons: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+def draft_of(context: Context, message: Message) -> Draft:
+    """Return how a message is told."""
+    pieces: list[Piece] = []
+    if message.repeated:
+        pieces.append(Piece("↻ perhaps sent before\n", "i"))
+    has_coins = any(event.kind in COINS for event in message.events)
+    night = [event for event in message.events if event.kind in COINS or (has_coins and event.kind == "run.started")]
+    others = [event for event in message.events if event not in night]
+    if night:
+        pieces += _night(night)
+    if night and others:
+        pieces.append(Piece("\n\n"))
+    pieces += _others(context, others)
+    found = [one for event in others for one in _attachments(event)]
+    known = context.plugins.chat_commands()
+    buttons = [one for event in [*night, *others] for one in _buttons(event) if one[1].partition(" ")[0] in known]
+    return Draft(tuple(pieces), tuple(dict.fromkeys(buttons))[:6], tuple(dict.fromkeys(found)))
+
+
+def reply_draft(reply: ChatReply) -> Draft:
+    """Return how the answer to a command is told."""
+    pieces = [Piece(reply.text)]
+    if reply.table:
+        numbers = [
+            column for column in range(len(reply.table[0]))
+            if all(_is_number(row[column]) for row in reply.table[1:] if column < len(row))
+        ]  # fmt: skip
+        pieces += [Piece("\n" if reply.text else ""), Piece(aligned(reply.table, numbers), "pre")]
+    attachments = []
+    if reply.picture is not None:
+        attachments.append(Attachment(str(reply.picture), picture=True))
+    if reply.file is not None:
+        attachments.append(Attachment(str(reply.file)))
+    buttons = tuple((label, data) for label, data in reply.buttons if len(data.encode()) <= LONGEST_DATA)
+    return Draft(tuple(pieces), buttons, tuple(attachments))
+
+
+# --------------------------------------------------------------------------------------------------- the growing night
+
+
+def _night(events: Sequence[Event]) -> Iterator[Piece]:
+    """Tell how far the night is: a heading, a row per coin, and the reason of each that failed."""
+    coins = {
+        event.symbol or str(event.fields.get("symbol", "?")): event for event in events if event.kind != "run.started"
+    }
+    done = max([len(coins), *(_whole(event.fields.get("done")) for event in events)])
+    total = max(_whole(event.fields.get("total")) for event in coins.values())
+    started = next((event for event in events if event.kind == "run.started"), None)
+    heading = started.title if started else f"Models of {events[0].time:%-d %b}"
+    yield Piece(f"{_KIND_MARKS['run.started']} {_short(heading)}", "b")
+    if total or done:
+        finished = "  ✓" if total and done >= total else ""
+        yield Piece(f"\n{_bar(done, total)} {done}/{total or '?'}{finished}\n")
+    rows = [_coin_row(symbol, event) for symbol, event in coins.items()]
+    if rows:
+        hidden = len(rows) - MOST_ROWS
+        if hidden > 0:
+            yield Piece(f"… {hidden} before these\n")
+        yield Piece(aligned([("coin", "Sharpe", "win", "net", ""), *rows[-MOST_ROWS:]], right=(1, 2, 3)), "pre")
+    for event in [one for one in coins.values() if one.kind != "model.trained"][-MOST_LINES:]:
+        yield Piece(f"\n{_MARKS[event.severity]} {_short(event.title, 120)}")
+
+
+def _bar(done: int, total: int) -> str:
+    full = 0 if not total else min(10, round(10 * done / total))
+    return "▰" * full + "▱" * (10 - full)
+
+
+def _coin_row(symbol: str, event: Event) -> tuple[str, str, str, str, str]:
+    base = symbol.partition("-")[0]
+    if event.kind != "model.trained":
+        return (base, "–", "–", "–", event.kind.removeprefix("model."))
+    fields = event.fields
+    passed = fields.get("passed")
+    mark = "" if passed is None else "✓" if passed else "✗"
+    return (base, _number(fields.get("sharpe"), "{:.2f}"), _number(fields.get("hit_rate"), "{:.0%}"),
+            _number(fields.get("net_pnl"), "{:+.1%}"), mark)  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------------- one event
+
+
+def _others(context: Context, events: Sequence[Event]) -> Iterator[Piece]:
+    if len(events) > 1 and len({(event.kind, event.symbol, event.severity) for event in events}) == 1:
+        titles = Counter(event.title for event in events)
+        if len(titles) == 1:
+            yield from _event(context, events[-1], again=len(events))
+            return
+    if len(events) > WHOLE_EVENTS:
+        yield from _listed(events)
+        return
+    for number, event in enumerate(events):
+        if number:
+            yield Piece("\n\n")
+        yield from _event(context, event)
+
+
+def _event(context: Context, event: Event, again: int = 1) -> Iterator[Piece]:
+    title, *shown = event.title.splitlines() or [event.kind]
+    yield Piece(f"{_KIND_MARKS.get(event.kind, _MARKS[event.severity])} {_short(title)}", "b")
+    if again > 1:
+        yield Piece(f" (again, {again} times)")
+    if context.clock.now() - event.time > LATE:
+        yield Piece(f"\n{event.time:%-d %b %H:%M} UTC", "i")
+    for name in ("lines", "messages", "problems", "packages"):
+        found = event.fields.get(name)
+        shown += [each for each in found if isinstance(each, str)] if isinstance(found, (list, tuple)) else []
+    shown += [str(event.fields[name]) for name in ("detail", "summary") if event.fields.get(name)]
+    for line in [line for line in shown if line.strip() and line not in event.title.splitlines()[:1]][:MOST_LINES]:
+        yield Piece(f"\n{_short(line)}")
+    if event.fields.get("hint"):
+        yield Piece(f"\n→ {_short(str(event.fields['hint']))}")
+    if event.kind == "run.ended" and event.fields.get("pipeline", "nightly") in WITH_ROSTER:
+        yield from _roster_head(context)
+
+
+def _listed(events: Sequence[Event]) -> Iterator[Piece]:
+    """Tell many events in a line each, the gravest where there are too many, and count the others."""
+    yield Piece(f"{len(events)} messages", "b")
+    order = list(Severity)
+    gravest = sorted(range(len(events)), key=lambda number: (-order.index(events[number].severity), -number))
+    shown = sorted(gravest[:LISTED_EVENTS])
+    for number in shown:
+        event = events[number]
+        mark = _KIND_MARKS.get(event.kind, _MARKS[event.severity])
+        yield Piece(f"\n{mark} {event.time:%H:%M} {_short(event.title, 120)}")
+    left = Counter(events[number].kind for number in gravest[LISTED_EVENTS:])
+    if left:
+        yield Piece(f"\n… and {', '.join(f'{kind} ×{count}' for kind, count in left.most_common(10))}")
+
+
+def _roster_head(context: Context) -> Iterator[Piece]:
+    """Show who leads the roster that the night left."""
+    try:
+        rows: Any = json.loads(context.paths.roster.read_text("utf-8"))
+        head = [
+            (f"{row['rank']}", row["symbol"].partition("-")[0], _number(row["sharpe"], "{:.2f}"),
+             _number(row["hit_rate"], "{:.0%}"), "✓" if row["trade_ok"] else "✗")
+            for row in rows[:ROSTER_HEAD]
+        ]  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return  # no night has left one yet, or none that can be read: doctor says so
+    if head:
+        yield Piece("\n")
+        yield Piece(aligned([("#", "coin", "Sharpe", "win", ""), *head], right=(0, 2, 3)), "pre")
+
+
+def _attachments(event: Event) -> Iterator[Attachment]:
+    picture = event.fields.get("picture")
+    if isinstance(picture, str) and picture:
+        yield Attachment(picture, picture=True)
+    files = event.fields.get("files")
+    for path in files if isinstance(files, (list, tuple)) else ():
+        yield Attachment(str(path))
+
+
+def _buttons(event: Event) -> Iterator[tuple[str, str]]:
+    """Offer the log of what failed, and a look at what the night brought."""
+    if event.kind == "run.ended":
+        yield ("Roster", "roster")
+        yield ("Report", "report")
+    elif event.fields.get("log") or event.kind == "job.failed":
+        words = f"logs {event.fields.get('failed_job') or event.job or ''}".strip()
+        if len(words.encode()) <= LONGEST_DATA:
+            yield ("Log", words)
+    elif event.kind == "run.started" or event.kind in ("breaker.tripped", "kill.on"):
+        yield ("Status", "status")
+
+
+def _short(text: str, longest: int = LONGEST_LINE) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
+
+
+def _number(value: object, form: str) -> str:
+    return form.format(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else "–"
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None

@@ -1,0 +1,152 @@
+"""What the plugin remembers over kills: small files in ``state/telegram``, each written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from huracan.clock import parse_instant
+from huracan.paths import Paths, read_json, write_json
+
+__all__ = ["Delivery", "Inbox", "Pending", "Taken", "new_chats", "remember_chat", "state_folder"]
+
+_MOST_CHATS = 100
+NUMBERS_HOLD = timedelta(days=5)
+"""Less than the week after which Telegram numbers anew, more than the day for which it keeps what was not taken."""
+
+
+def state_folder(paths: Paths) -> Path:
+    """Return the folder of these files."""
+    return paths.state / "telegram"
+
+
+# --------------------------------------------------------------------------------------------------------- supergroups
+
+
+def new_chats(paths: Paths) -> dict[int, int]:
+    """Return the new ids of groups that became supergroups, by their old ones."""
+    found = read_json(state_folder(paths) / "chats.json") or {}
+    moved = found.get("moved")
+    return {int(old): int(new) for old, new in moved.items()} if isinstance(moved, dict) else {}
+
+
+def remember_chat(paths: Paths, old: int, new: int) -> None:
+    """Keep the new id of a group."""
+    moved = {**new_chats(paths), old: new}
+    kept = dict(list(moved.items())[-_MOST_CHATS:])
+    write_json(state_folder(paths) / "chats.json", {"schema": 1, "moved": {str(a): b for a, b in kept.items()}})
+
+
+# ------------------------------------------------------------------------------------------------------------ delivery
+
+
+class Delivery:
+    """Which parts of the message at hand arrived where: an attempt after one that failed sends only the others."""
+
+    def __init__(self, paths: Paths, key: str) -> None:
+        self._file = state_folder(paths) / "delivery.json"
+        self._key = key
+        kept = read_json(self._file) or {}
+        arrived = kept.get("arrived") if kept.get("key") == key else None
+        self._arrived: dict[str, int] = dict(arrived) if isinstance(arrived, dict) else {}
+
+    @property
+    def begun(self) -> bool:
+        """Whether some part arrived in an earlier attempt."""
+        return bool(self._arrived)
+
+    def arrived(self, chat: int, part: int | str) -> int | None:
+        """Return the id of a part's message, None where it has not arrived."""
+        return self._arrived.get(f"{chat}:{part}")
+
+    def note(self, chat: int, part: int | str, message: int, *, keep: bool) -> None:
+        """Note that a part arrived; ``keep`` it on disk where others follow."""
+        self._arrived[f"{chat}:{part}"] = message
+        if keep:
+            write_json(self._file, {"schema": 1, "key": self._key, "arrived": self._arrived})
+
+
+# --------------------------------------------------------------------------------------------------------------- inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A command that was taken from Telegram and is not answered yet. ``begun`` is written before it acts."""
+
+    number: int
+    user: int
+    chat: int
+    words: tuple[str, ...]
+    time: datetime
+    begun: bool = False
+    confirmed: bool = False
+    by_button: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A command that waits for its button."""
+
+    nonce: str
+    user: int
+    chat: int
+    words: tuple[str, ...]
+    expires: datetime
+    message: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Where the talk stands: the next update to ask for, what was taken, what waits for a button."""
+
+    offset: int = 0
+    taken: tuple[Taken, ...] = ()
+    pending: Mapping[str, Pending] = field(default_factory=dict)
+    heard_at: datetime | None = None
+
+    def next_number(self, now: datetime) -> int:
+        """Return from which update on to ask; 0 where nobody said anything for days: then numbers may begin anywhere.
+
+        Source: core.telegram.org/bots/api#update, after a week of silence the next number is a random one.
+        """
+        return self.offset if self.heard_at is None or now - self.heard_at < NUMBERS_HOLD else 0
+
+    @classmethod
+    def read(cls, paths: Paths) -> Inbox:
+        """Return what was written last; an empty inbox where nothing was, or where it cannot be understood."""
+        kept = read_json(state_folder(paths) / "inbox.json") or {}
+        try:
+            pending = [Pending(**_back(each, "expires")) for each in kept["pending"]]
+            taken = tuple(Taken(**_back(each, "time")) for each in kept["taken"])
+            heard_at = parse_instant(kept["heard_at"]) if kept.get("heard_at") else None
+            return cls(int(kept["offset"]), taken, {each.nonce: each for each in pending}, heard_at)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return cls()
+
+    def write(self, paths: Paths) -> None:
+        """Write it down."""
+        value = {
+            "schema": 1,
+            "offset": self.offset,
+            "heard_at": None if self.heard_at is None else f"{self.heard_at:%Y-%m-%dT%H:%M:%SZ}",
+            "taken": [_as_json(asdict(each)) for each in self.taken],
+            "pending": [_as_json(asdict(each)) for each in self.pending.values()],
+        }
+        write_json(state_folder(paths) / "inbox.json", value)
+
+    def without(self, number: int) -> Inbox:
+        """Return it without the command of an update."""
+        return replace(self, taken=tuple(each for each in self.taken if each.number != number))
+
+
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value for key, value in values.items()
+    }
+
+
+def _back(values: Mapping[str, Any], instant: str) -> dict[str, Any]:
+    return {**values, "words": tuple(values["words"]), instant: parse_instant(values[instant])}

@@ -1,0 +1,67 @@
+"""Prints what ``huracan kill`` costs beside a bare interpreter: ``python tests/bench/bench_kill.py``."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from huracan.trading import Breaker, Mode, kill, publish
+
+RUNS = 15
+REST = 1.0
+"""Seconds between two runs: the process that tells the store of a kill works on after it, on the same cores."""
+
+
+def once(arguments: list[str]) -> tuple[float, float]:
+    """Return the wall and CPU seconds that one run takes; on a busy machine only the latter says much."""
+    time.sleep(REST)
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def writes(state: Path) -> list[float]:
+    """Return the seconds of kills in this process, with files and folder flushed to disk."""
+    seconds = []
+    now = datetime.now(UTC)
+    publish(state, [Breaker("streak", False, Mode.REDUCED, 0.5, "")], now, now + timedelta(minutes=2))
+    for number in range(50):
+        begun = time.perf_counter()
+        kill(state, str(number), "bench", now)
+        seconds.append(time.perf_counter() - begun)
+    return seconds
+
+
+def main() -> None:
+    """Print medians, the fastest, and how often a bare interpreter fits in."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "work" / "state").mkdir(parents=True)
+        file = Path(folder) / "settings.yaml"
+        file.write_text("workspace: ./work\nexchange: {name: simulated}\n", "utf-8")
+        command = ["-m", "huracan", "-c", str(file), "kill", "bench"]
+        cases = {"python -c pass": ["-c", "pass"], "huracan kill": command}
+        found = {name: [once(arguments) for _ in range(RUNS)] for name, arguments in cases.items()}
+        alone = writes(Path(folder) / "work" / "state")
+        time.sleep(REST)
+    for name, seconds in found.items():
+        wall, work = zip(*seconds, strict=True)
+        print(f"{name:<16} wall {_shown(wall)}   CPU {_shown(work)}   of {RUNS} runs")
+    print(f"{'its write alone':<16} wall {_shown(alone)}   of {len(alone)} kills")
+    bare, whole = (statistics.median(work for _, work in found[name]) for name in cases)
+    print(f"{'ratio':<16} {whole / bare:.1f} bare interpreters, by CPU")
+
+
+def _shown(seconds: Sequence[float]) -> str:
+    return f"median {statistics.median(seconds) * 1000:6.1f} ms, fastest {min(seconds) * 1000:6.1f} ms"
+
+
+if __name__ == "__main__":
+    main()

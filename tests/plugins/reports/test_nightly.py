@@ -1,0 +1,331 @@
+"""The report of a night: every coin and figure is there, whatever became of it, and nothing comes from outside."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from huracan.cli.main import main
+from huracan.errors import UsageError
+from huracan.paths import sha256_of
+from huracan.types import Outcome, Severity
+from huracan_reports import chat, pdf
+from huracan_reports.job import run
+from huracan_reports.night import read_night
+from huracan_reports.nightly import write_nightly
+from library_rows import LAST_NIGHT
+
+VOID = {"meta", "circle", "path", "br", "link", "img", "input", "hr"}
+HOSTILE = "<script>alert('x')</script>\"&<b>"
+
+
+class Page(HTMLParser):
+    """Reads a page as a browser does, and raises where a tag is closed that is not the one that is open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.values: dict[str, list[str]] = {}
+        self.said: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attributes:
+            self.values.setdefault(name, []).append(value or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.said.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.said).split())
+
+
+def page_of(folder: Path) -> Page:
+    return Page((folder / "model_comparison.html").read_text("utf-8"))
+
+
+def document_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "training_report.json").read_text("utf-8"))
+    return found
+
+
+def table_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "performance_analysis.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_page_shows_every_coin_with_every_gate_and_every_chart(play: Any) -> None:
+    played = play(coins=3)
+    run(played.context)
+    page = page_of(played.folder)
+    for each in played.models:
+        symbol = each.model.symbol
+        assert page.text.count(symbol) >= 4  # gates, its own part, measures, costs
+        for chart in ("Equity", "Drawdown", "Calibration"):
+            assert f"{chart} of {symbol}" in page.values["aria-label"]
+        assert page.values["title"].count(each.model.gates[0]["sentence"]) == 1
+    assert page.values["title"].count("3 is above 2") == 3  # the gate that another plugin brought
+    assert {"house rule", "Sharpe"} <= set(page.said)
+    assert page.values["aria-label"].count("Equity of equal parts of all coins and of those that passed") == 1
+
+
+def test_figures_are_those_of_metrics_json_and_the_curve_ends_at_the_net_result(play: Any) -> None:
+    played = play(coins=3)
+    run(played.context)
+    rows = {row["name"]: row for row in table_of(played.folder) if row["kind"] == "coin"}
+    told = {coin["symbol"]: coin for coin in document_of(played.folder)["coins"]}
+    night = read_night(played.context, LAST_NIGHT)
+    assert night is not None
+    for each, coin in zip(played.models, sorted(night.coins, key=lambda coin: coin.rank or 0), strict=True):
+        metrics = json.loads((played.context.paths.workspace / each.model.path / "metrics.json").read_text())
+        row = rows[each.model.symbol]
+        assert told[each.model.symbol]["metrics"] == metrics
+        for name in ("sharpe", "net_pnl", "hit_rate", "samples", "deflated_sharpe", "log_loss"):
+            assert float(row[name]) == metrics[name]
+        assert coin.tested is not None
+        assert (1.0 + coin.tested.growth).prod() - 1.0 == pytest.approx(metrics["net_pnl"], rel=1e-9)
+        assert sum(bin.count for bin in coin.tested.bins) == metrics["samples"]
+    assert f"{played.models[0].performance.sharpe:.2f}".replace("-", "\N{MINUS SIGN}") in page_of(played.folder).text
+
+
+def test_the_portfolio_is_that_of_the_library(play: Any) -> None:
+    played = play(coins=3)
+    trades = [each.trades for each in played.models]
+    days: dict[str, float] = {}
+    for each in (trade for part in trades for trade in part):
+        days[f"{each.exited_at:%Y-%m-%d}"] = days.get(f"{each.exited_at:%Y-%m-%d}", 0.0) + each.stake * each.net_bps
+    run(played.context)
+    told = document_of(played.folder)["portfolio"]["all"]
+    wealth = 1.0
+    for earned in days.values():
+        wealth *= 1.0 + earned / 1e4 / 3
+    assert told["measures"]["net_pnl"] == pytest.approx(wealth - 1.0, rel=1e-9)
+    assert told["measures"]["models"] == 3
+    assert len(told["daily_returns"]) == told["measures"]["days"]
+    row = next(row for row in table_of(played.folder) if row["name"] == "all coins")
+    assert float(row["net_pnl"]) == told["measures"]["net_pnl"]
+    assert "not trades that were made" in page_of(played.folder).text
+
+
+def test_the_page_needs_nothing_from_outside_and_runs_nothing(play: Any) -> None:
+    played = play(coins=2)
+    run(played.context)
+    text = (played.folder / "model_comparison.html").read_text("utf-8")
+    page = page_of(played.folder)
+    assert not re.search(r"(?i)https?:|//[a-z]|url\(|@import|javascript:|<script|<iframe|<link|<img|<object", text)
+    assert not {name for name in page.values if name.startswith("on")}
+    assert all(link.startswith("#") for link in page.values["href"])
+    assert {link[1:] for link in page.values["href"]} <= set(page.values["id"])
+    assert "default-src 'none'" in text
+
+
+def test_hostile_names_and_reasons_are_text_and_never_markup(play: Any) -> None:
+    played = play(
+        coins=1, failed={f"A{HOSTILE}": f"broke{HOSTILE}"}, sentence=f"no{HOSTILE}",
+        dropped=((f"B{HOSTILE}", f"rule{HOSTILE}", f"why{HOSTILE}"), ("=cmd()-USDT", "odd", "odd")),
+    )  # fmt: skip
+    run(played.context)
+    page = page_of(played.folder)
+    assert "script" not in page.tags
+    assert "b" in page.tags  # the page's own
+    for word in ("A", "broke", "B", "rule", "why"):
+        assert f"{word}{HOSTILE}" in page.text
+    assert f"no{HOSTILE}" in page.values["title"]
+
+
+def test_a_coin_without_a_model_is_named_with_its_reason_everywhere(play: Any) -> None:
+    played = play(coins=1, failed={"SOL-USDT": "attempt 3: killed"}, skipped={"XRP-USDT": "it has no candles"})
+    assert run(played.context).outcome is Outcome.DONE
+    text = page_of(played.folder).text
+    assert "SOL-USDT failed : attempt 3: killed" in text
+    assert "XRP-USDT skipped : it has no candles" in text
+    rows = {row["name"]: row for row in table_of(played.folder)}
+    assert (rows["SOL-USDT"]["state"], rows["SOL-USDT"]["reason"]) == ("failed", "attempt 3: killed")
+    totals = document_of(played.folder)["totals"]
+    assert (totals["coins"], totals["trained"], totals["failed"], totals["skipped"]) == (3, 1, 1, 1)
+    [event] = played.context.store.events.recent()
+    assert "SOL-USDT failed: attempt 3: killed" in event.fields["lines"]
+
+
+@pytest.mark.parametrize("coins", [0, 1])
+def test_a_night_of_no_coin_or_of_one_without_a_trade_has_a_report_like_any_other(play: Any, coins: int) -> None:
+    played = play(coins=coins, trades=0, whole=True)
+    assert run(played.context).outcome is Outcome.DONE
+    page = page_of(played.folder)
+    assert "left out 1" in page.text
+    assert "USDC-USDT" in page.text
+    assert ("no coin was trained" in document_of(played.folder)["headline"]) == (coins == 0)
+    assert (played.folder / "model_comparison.pdf").read_bytes().startswith(b"%PDF")
+    assert (played.folder / "equity.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_model_whose_trades_are_not_in_the_library_is_shown_without_curves(play: Any) -> None:
+    played = play(coins=2)
+    played.context.store.library.forget([played.models[0].model.model_id])
+    run(played.context)
+    page = page_of(played.folder)
+    assert "Its trades are not in the library" in page.text
+    assert f"Equity of {played.models[0].model.symbol}" not in page.values["aria-label"]
+    assert f"Equity of {played.models[1].model.symbol}" in page.values["aria-label"]
+
+
+def test_a_hundred_coins_stay_one_page_that_a_phone_opens(play: Any) -> None:
+    played = play(coins=100, trades=60)
+    run(played.context)
+    assert (played.folder / "model_comparison.html").stat().st_size < 2_000_000
+    page = page_of(played.folder)
+    assert all(f"Equity of {each.model.symbol}" in page.values["aria-label"] for each in played.models)
+
+
+def test_the_same_night_gives_the_same_bytes_and_the_document_lists_them_last(play: Any) -> None:
+    played = play(coins=2, whole=True)
+    run(played.context)
+    first = {path.name: sha256_of(path) for path in played.folder.iterdir()}
+    assert sorted(first) == [
+        "equity.png", "model_comparison.html", "model_comparison.pdf", "performance_analysis.csv",
+        "training_report.json",
+    ]  # fmt: skip
+    document = document_of(played.folder)
+    assert {each["file"]: each["sha256"] for each in document["files"]} == {
+        name: digest for name, digest in first.items() if name != "training_report.json"
+    }
+    run(played.context)
+    assert {path.name: sha256_of(path) for path in played.folder.iterdir()} == first
+
+
+def test_the_document_keeps_to_its_schema(play: Any, repository: Path) -> None:
+    played = play(coins=2, failed={"SOL-USDT": "killed"})
+    run(played.context)
+    schema = json.loads((repository / "plugins/huracan_reports/schemas/training_report.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(document_of(played.folder))
+
+
+def test_the_pdf_has_the_words_of_the_page(play: Any, tmp_path: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    played = play(coins=1, whole=True)
+    run(played.context)
+    file = played.folder / "model_comparison.pdf"
+    text = subprocess.run(["pdftotext", "-layout", file, "-"], capture_output=True, check=True, text=True).stdout
+    assert "Night of 2023-12-30" in text
+    assert played.models[0].model.gates[0]["sentence"].split()[0] in text
+    assert "Fold by fold" in text
+
+
+def test_the_owner_is_told_once_with_lines_picture_and_files_below_the_workspace(play: Any) -> None:
+    played = play(coins=2, whole=True)
+    run(played.context)
+    [event] = played.context.store.events.recent()
+    assert (event.kind, event.severity) == ("report.ready", Severity.INFO)
+    assert event.title.startswith("Night of 2023-12-30: 2 of 2 coins trained")
+    assert event.fields["picture"] == "reports/nightly/20231230/equity.png"
+    for name in (*event.fields["files"], event.fields["picture"]):
+        assert (played.context.paths.workspace / name).is_file()
+    assert any(line.startswith("Best: ") for line in event.fields["lines"])
+
+
+def test_without_pango_the_report_comes_without_pdf_and_says_how_to_have_it(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = play(coins=1, whole=True)
+    run(played.context)
+    monkeypatch.setattr(pdf, "missing", lambda: "WeasyPrint lacks a library of the system: libpango")
+    result = run(played.context)
+    assert result.outcome is Outcome.DONE
+    assert "no PDF: WeasyPrint lacks a library of the system" in result.summary
+    assert not (played.folder / "model_comparison.pdf").exists()
+    assert [each["file"] for each in document_of(played.folder)["files"]][-1] == "performance_analysis.csv"
+    state = pdf.check_pdf(played.context)
+    assert (state.state, "apt install" in state.hint) == ("warning", True)
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "weasyprint", None)  # as where the extra was never wanted
+    state = pdf.check_pdf(played.context)
+    assert (state.state, state.detail) == ("ok", "reports are made without PDF: " + pdf.NOT_INSTALLED)
+
+
+def test_a_pdf_that_cannot_be_made_costs_nobody_the_page_and_the_message(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = play(coins=1)
+    context = replace(played.context, settings=play(coins=0, whole=True).context.settings)
+
+    def broken(page: str, path: Path) -> None:
+        path.write_bytes(b"%PDF half")
+        raise IndexError("a bug of the library")
+
+    monkeypatch.setattr(pdf, "write_pdf", broken)
+    result = run(context)
+    assert result.outcome is Outcome.DONE
+    assert "no PDF: WeasyPrint failed with IndexError" in result.summary
+    assert not list(played.folder.glob("*.pdf"))
+    assert context.store.events.recent()[0].kind == "report.ready"
+
+
+def test_the_command_writes_elsewhere_prints_json_and_refuses_a_night_that_never_was(
+    play: Any, tmp_path: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played = play(coins=1)
+    played.context.store.close()
+    file, there = tmp_path / "settings.yaml", tmp_path / "there"
+    file.write_text(f"workspace: {workspace}\nplugins: {{only: [reports]}}\nreports: {{pdf: false, picture: false}}\n")
+    assert main(["-c", str(file), "report", "--to", str(there), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert Path(told["page"]) == there / "model_comparison.html"
+    assert (there / "training_report.json").is_file()
+    assert not played.folder.exists()
+    assert main(["-c", str(file), "report", "nightly", "--date", "2020-01-01"]) == 2
+    assert capsys.readouterr().err == (
+        "huracan: report: there was no night on 2020-01-01; `huracan history` lists those that were\n"
+    )
+
+
+def test_the_chat_answers_with_the_lines_the_picture_and_the_file(play: Any) -> None:
+    played = play(coins=2, whole=True)
+    with pytest.raises(UsageError, match="there is no report of 2023-12-30"):
+        chat.report(played.context, [])
+    run(played.context)
+    reply = chat.report(played.context, [])
+    assert reply.text.startswith("Night of 2023-12-30: 2 of 2 coins trained")
+    assert reply.picture == played.folder / "equity.png"
+    assert reply.file == played.folder / "model_comparison.pdf"
+    assert chat.report(played.context, ["2023-12-30"]) == reply
+    with pytest.raises(UsageError, match="'yesterday' is no date"):
+        chat.report(played.context, ["yesterday"])
+
+
+def test_a_report_that_was_killed_before_its_end_is_made_whole_by_the_next(play: Any) -> None:
+    played = play(coins=1)
+    night = read_night(played.context, LAST_NIGHT)
+    assert night is not None
+    write_nightly(played.context, night)
+    (played.folder / "training_report.json").unlink()
+    (played.folder / "model_comparison.html").write_text("half")
+    run(played.context)
+    assert page_of(played.folder).text
+    assert document_of(played.folder)["run_date"] == "2023-12-30"

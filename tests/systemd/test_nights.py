@@ -1,0 +1,250 @@
+"""Pipelines as units in a real systemd, by both schedulers: what is killed, hangs, dawdles or is not allowed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from systemd.machine import Box
+from systemd.trial import Trial
+
+pytestmark = pytest.mark.systemd
+
+
+@pytest.fixture(scope="module")
+def trial(night: Box) -> Iterator[Trial]:
+    """The box with a stranger's plugin in it; the installation is as it was at the end."""
+    made = Trial(night)
+    said = made.install()
+    assert "huracan-job@second.service.d/50-declared.conf" in said
+    yield made
+    made.remove()
+
+
+def test_a_plugin_that_is_installed_later_gets_its_units(trial: Trial) -> None:
+    shown = trial.box.run(["systemctl", "cat", "huracan-job@second.service"]).stdout
+    assert "WatchdogSec=4s" in shown
+    assert "plugin trial" in shown
+    assert "looker" in trial.box.run(["systemctl", "cat", "huracan.target"]).stdout
+
+
+def test_a_job_sees_its_workspace_and_nothing_it_did_not_ask_for(trial: Trial) -> None:
+    trial.afresh()
+    trial.box.run(["huracan", "start", "trial"])
+    assert trial.wait_for_state("done", "failed") == "done"
+    seen = trial.seen()
+    assert seen["user"] == int(trial.box.run(["id", "-u", "huracan"]).stdout)
+    assert seen["writes_workspace"]
+    assert not seen["writes_outside"]
+    assert seen["homes"] == []
+    assert not [name for name in seen["environment"] if name.startswith("HURACAN")]
+    trial.wait_for_count("looker")
+
+
+def test_status_and_journal_say_what_goes_on(trial: Trial) -> None:
+    trial.afresh(orders="hold")
+    trial.box.run(["huracan", "start", "trial"])
+    trial.wait_for_count("second")
+    deadline = time.monotonic() + 20
+    while 'Status: "trial: second holds"' not in (
+        daemon := trial.box.run(["systemctl", "status", "--no-pager", "huracan.service"]).stdout
+    ):
+        assert time.monotonic() < deadline, daemon
+        time.sleep(0.5)
+    job = trial.box.run(["systemctl", "status", "--no-pager", "huracan-job@second.service"]).stdout
+    assert 'Status: "second holds"' in job
+    assert "huracan.slice" in job
+    asked = json.loads(trial.box.run(["huracan", "status", "--json"]).stdout)
+    assert "second" in asked["running"]
+    trial.go()
+    assert trial.wait_for_state("done", "failed") == "done"
+    assert "second starts (huracan-job@second.service)" in trial.box.journal("huracan.service")
+
+
+def test_a_job_that_hangs_in_a_c_loop_is_killed_started_again_and_the_run_ends_well(trial: Trial) -> None:
+    trial.afresh(orders="hang")
+    trial.box.run(["huracan", "start", "trial"])
+    assert trial.wait_for_state("done", "failed") == "done"
+    assert (trial.count("first"), trial.count("second"), trial.count("third")) == (1, 2, 1)
+    said = trial.box.journal("huracan-job@second.service")
+    assert "Watchdog timeout" in said
+    assert "jobs.py" in said  # where it hung
+
+
+def test_a_job_that_is_slow_and_says_so_is_left_alone(trial: Trial) -> None:
+    trial.afresh(orders="slow")  # twice its stall limit, with signs of life
+    trial.box.run(["huracan", "start", "trial"])
+    assert trial.wait_for_state("done", "failed") == "done"
+    assert trial.count("second") == 1
+
+
+def test_a_job_that_somebody_kills_is_started_again(trial: Trial) -> None:
+    trial.afresh(orders="hold")
+    trial.box.run(["huracan", "start", "trial"])
+    trial.wait_for_count("second")
+    trial.go()
+    trial.box.run(["systemctl", "kill", "--signal=KILL", "huracan-job@second.service"])
+    assert trial.wait_for_state("done", "failed") == "done"
+    assert trial.count("first") == 1
+
+
+def test_a_job_that_a_person_stops_rests_until_it_is_started_again(trial: Trial) -> None:
+    trial.afresh(orders="hold")
+    trial.box.run(["huracan", "start", "trial"])
+    trial.wait_for_count("second")
+    trial.box.run(["systemctl", "stop", "huracan-job@second.service"])
+    trial.wait_for_state("interrupted")
+    time.sleep(4)
+    assert trial.count("second") == 1
+    assert trial.box.state("huracan-job@second.service") == "inactive"
+    trial.go()
+    trial.box.run(["huracan", "start", "trial"])
+    assert trial.wait_for_state("done", "failed") == "done"
+    assert (trial.count("first"), trial.count("second")) == (1, 2)
+
+
+def test_a_daemon_that_is_killed_follows_the_job_that_it_left(trial: Trial) -> None:
+    trial.afresh(orders="hold", trial="00:00")  # due, so the next daemon goes on with it
+    trial.wait_for_count("second")
+    trial.box.run(["systemctl", "kill", "--signal=KILL", "huracan.service"])
+    time.sleep(1)
+    deadline = time.monotonic() + 60
+    while trial.box.state("huracan.service") != "active":
+        assert time.monotonic() < deadline, trial.journal()
+        time.sleep(0.5)
+    assert trial.box.state("huracan-job@second.service") == "active"
+    trial.go()
+    assert trial.wait_for_state("done", "failed") == "done"
+    assert (trial.count("first"), trial.count("second"), trial.count("third")) == (1, 1, 1)
+
+
+def test_after_a_power_cut_the_run_goes_on_and_repeats_nothing(trial: Trial) -> None:
+    trial.afresh(orders="hold", trial="00:00")
+    trial.wait_for_count("second")
+    trial.box.crash()
+    trial.box.boot()
+    trial.go()
+    assert trial.wait_for_state("done", "failed") == "done"
+    assert (trial.count("first"), trial.count("second"), trial.count("third")) == (1, 2, 1)
+
+
+def test_the_unprivileged_daemon_may_start_its_own_units_and_no_other(trial: Trial) -> None:
+    trial.afresh()
+    as_huracan = ["setpriv", "--reuid=huracan", "--regid=huracan", "--init-groups"]
+    trial.box.run(["systemctl", "start", "polkit.service"])
+    denied = trial.box.run(
+        [*as_huracan, "systemctl", "--no-ask-password", "start", "systemd-tmpfiles-clean.service"], check=False
+    )
+    assert denied.returncode != 0
+    assert "denied" in denied.stderr.lower() or "authentication" in denied.stderr.lower()
+    for unit in ("huracan.service", "dbus.service"):
+        assert trial.box.run([*as_huracan, "systemctl", "--no-ask-password", "stop", unit], check=False).returncode != 0
+    trial.box.run([*as_huracan, "systemctl", "--no-ask-password", "restart", "huracan-service@looker.service"])
+
+
+def test_only_a_job_that_declares_it_reaches_the_network(trial: Trial) -> None:
+    trial.afresh()
+    listener = "import socket,time; s=socket.create_server(('127.0.0.1', 18472)); time.sleep(600)"
+    trial.box.run(["systemd-run", "--quiet", "--unit=listener", "python3", "-c", listener])
+    trial.box.run(["tee", "/srv/reachable"], stdin="127.0.0.1 18472")
+    trial.box.run(["huracan", "start", "reach"])
+    trial.wait_for_state("partly-failed", "done", "failed", pipeline="reach")
+    found = json.loads(trial.box.run(["huracan", "jobs", "--json"]).stdout)["jobs"]
+    states = {each["name"]: each["last"]["state"] for each in found if each["pipeline"] == "reach"}
+    trial.box.run(["systemctl", "stop", "listener"])
+    assert states == {"open": "done", "shut": "partly-failed"}
+
+
+def test_settings_that_are_wrong_are_refused_at_a_reload_and_the_old_ones_stay(trial: Trial) -> None:
+    trial.afresh()
+    trial.wait_for_count("looker")
+    trial.box.run(["tee", "/etc/huracan/conf.d/95-wrong.yaml"], stdin="schedule: {pipelines: {trial: 'at noon'}}\n")
+    told = trial.box.run(["huracan", "reload"], check=False)
+    trial.box.run(["systemctl", "reload", "huracan.service"])
+    time.sleep(3)
+    trial.box.run(["rm", "/etc/huracan/conf.d/95-wrong.yaml"])
+    assert told.returncode == 2
+    assert "95-wrong.yaml" in told.stderr
+    assert trial.box.state("huracan.service") == "active"
+    assert [alert["kind"] for alert in trial.alerts()].count("settings.refused") == 1
+    trial.settings(trial="23:58")
+    trial.box.run(["systemctl", "reload", "huracan.service"])
+    time.sleep(4)
+    trial.wait_for_count("looker", 2)  # services take the new settings too
+    assert "next: trial at 23:58Z" in trial.box.run(["systemctl", "status", "huracan.service", "--no-pager"]).stdout
+
+
+# ------------------------------------------------------------------------------------------------------------- timers
+
+
+def test_timers_play_a_pipeline_without_a_daemon_and_once_a_date(trial: Trial) -> None:
+    trial.afresh()
+    trial.settings("timers", trial="00:00")
+    trial.order("partly")
+    trial.box.run(["huracan", "units", "install"])  # from the one scheduler to the other
+    assert trial.wait_for_state("partly-failed", "done", "failed", seconds=150) == "partly-failed"
+    assert trial.box.state("huracan.service") == "inactive"
+    timers = trial.box.run(["systemctl", "list-timers", "--no-pager", "--all"]).stdout
+    assert "huracan-trial.timer" in timers
+    assert trial.box.state("huracan-job@second.service") == "inactive"  # partly failed is no failed unit
+    trial.box.run(["systemctl", "start", "huracan-job@first.service"])
+    time.sleep(6)
+    assert (trial.count("first"), trial.count("second"), trial.count("third")) == (1, 1, 1)
+
+
+def test_in_a_chain_a_hanging_job_is_killed_and_started_again_by_systemd(trial: Trial) -> None:
+    trial.afresh("timers", orders="hang", trial="00:00")
+    trial.begin_chain("first")
+    assert trial.wait_for_state("done", "failed") == "done"
+    assert (trial.count("first"), trial.count("second"), trial.count("third")) == (1, 2, 1)
+
+
+def test_in_a_chain_a_job_that_keeps_failing_is_given_up_told_of_once_and_the_rest_is_done(trial: Trial) -> None:
+    trial.afresh("timers", orders="raise", trial="00:00")
+    trial.begin_chain("first")
+    assert trial.wait_for_state("failed", "done") == "failed"
+    assert (trial.count("second"), trial.count("third")) == (3, 1)
+    assert trial.jobs() == {"first": "done", "second": "failed", "third": "done"}
+    assert trial.box.state("huracan-job@second.service") == "failed"
+    time.sleep(3)
+    assert [alert["kind"] for alert in trial.alerts()].count("job.failed") == 1
+    assert "unit.failed" not in [alert["kind"] for alert in trial.alerts()]
+
+
+def test_a_chain_goes_on_after_a_power_cut(trial: Trial) -> None:
+    trial.afresh("timers", orders="hold", trial="00:00")
+    trial.begin_chain("first")
+    trial.wait_for_count("second")
+    trial.box.crash()
+    trial.box.boot()
+    trial.go()
+    trial.begin_chain("first")
+    assert trial.wait_for_state("done", "failed") == "done"
+    assert (trial.count("first"), trial.count("second"), trial.count("third")) == (1, 2, 1)
+
+
+def test_a_whole_night_is_played_by_a_timer(trial: Trial) -> None:
+    trial.afresh("timers", nightly="00:00")
+    trial.begin_chain("prepare")
+    assert trial.wait_for_state("done", "failed", "partly-failed", pipeline="nightly", seconds=240) == "done"
+    assert trial.box.run(["ls", "/var/lib/huracan-trial/champions/roster.json"])
+    assert "train: " in trial.box.journal("huracan-job@train.service")
+
+
+def test_a_whole_night_is_played_by_the_daemon(trial: Trial) -> None:
+    trial.afresh("daemon", nightly="00:00")
+    assert trial.wait_for_state("done", "failed", "partly-failed", pipeline="nightly", seconds=240) == "done"
+    assert trial.box.run(["ls", "/var/lib/huracan-trial/champions/roster.json"])
+
+
+def test_a_service_that_is_killed_comes_back_and_one_that_fails_for_good_is_told_of(trial: Trial) -> None:
+    trial.afresh()
+    trial.wait_for_count("looker")
+    trial.box.run(["systemctl", "kill", "--signal=KILL", "huracan-service@looker.service"])
+    trial.wait_for_count("looker", 2)
+    trial.box.run(["systemctl", "start", "huracan-failed@huracan-service@looker.service.service"])
+    (title,) = [alert["title"] for alert in trial.alerts() if alert["kind"] == "unit.failed"]
+    assert title.startswith("unit huracan-service@looker.service failed")
