@@ -69,6 +69,7 @@ def run_as_unit(context: Context, name: str, progress: NotifyProgress) -> int:
         jobs = [replace(job, retries=0) for job in jobs]  # nobody starts it again
     if _is_done(context, pipeline, jobs, name):
         return _nothing(progress)  # without waiting for the step that is at work
+    _wait_for_retries(context, pipeline, jobs, name, progress)
     with ExitStack() as stack:
         told = False
         give_up = time.monotonic() + _PATIENCE
@@ -89,6 +90,32 @@ def run_as_unit(context: Context, name: str, progress: NotifyProgress) -> int:
             progress.extend(declared[name].time_limit)
         sweep_temporary(context.paths.workspace)
         return _step(context, pipeline, jobs, name, progress)
+
+
+def _wait_for_retries(
+    context: Context, pipeline: str, jobs: Sequence[Job], name: str, progress: NotifyProgress
+) -> None:
+    """Wait while a job before this one is tried again.
+
+    systemd starts the next step already as it starts a failed one again. Once that ends well, its start of this
+    step would find this one still active, which is no start at all: whoever left here would be lost to the chain.
+    """
+    position = [job.name for job in jobs].index(name)
+    give_up, waited = time.monotonic() + _PATIENCE, False
+    while time.monotonic() < give_up and (again := _tried_again(context, pipeline, jobs[:position])):
+        progress.wait(f"{name}: waits for {again}, which is tried again", _LOOK_AGAIN)
+        waited = True
+    if waited:
+        progress.extend(jobs[position].time_limit)
+
+
+def _tried_again(context: Context, pipeline: str, before: Sequence[Job]) -> str:
+    """Name a job of the run under way that is being tried, empty where there is none."""
+    request = _request(context, pipeline, is_first=False) if before else None
+    run = None if request is None else context.store.ledger.run(pipeline, request.run_date)
+    if run is None or run.state in FINISHED:
+        return ""
+    return next((job.name for job in before if is_being_tried(context.paths.state, job.name, run.run_id)), "")
 
 
 def _with_ticket(context: Context, name: str, progress: NotifyProgress) -> int | None:

@@ -44,8 +44,9 @@ def count_try(state: Path, job: str, run_id: str) -> int:
 
 
 def is_being_tried(state: Path, job: str, run_id: str) -> bool:
-    """Say whether the job was tried for this run and is to be tried again."""
-    return _read(_tries(state, job)).get("run_id") == run_id
+    """Say whether the job was tried for this run since the machine was booted, and is at work or to be tried again."""
+    value = _read(_tries(state, job))
+    return value.get("run_id") == run_id and value.get("boot") == _boot()
 
 
 def forget_tries(state: Path, job: str) -> None:

@@ -59,11 +59,12 @@ class Program:
             env=self.environment(**environment),
         )  # fmt: skip
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         with (self.folder / "stderr").open("a") as errors:
             process = subprocess.Popen(
-                self.command(*words), env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=errors
-            )
+                self.command(*words), env=self.environment(**environment), text=True, stdout=subprocess.PIPE,
+                stderr=errors,
+            )  # fmt: skip
         self.started.append(process)
         return process
 

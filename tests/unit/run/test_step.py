@@ -111,13 +111,39 @@ def test_a_failing_step_is_tried_as_often_as_declared_and_then_given_up(make_pro
     program = make_program(CHAIN, **TIMERS)
     mode(program, "raise")
     assert step(program, "one") == 1  # systemd starts it again
-    assert step(program, "two") == 4  # which systemd starts too when it starts one again
-    assert step(program, "three") == 4
     assert step(program, "one") == 70  # and now it does not
     assert step(program, "two") == 4
     assert step(program, "three") == 0
     assert state(program) == {"run": "failed", "one": "failed", "two": "skipped", "three": "done"}
     assert program.count("one") == 2
+
+
+def test_a_step_that_systemd_starts_while_one_before_it_is_tried_again_waits_for_its_end(
+    make_program: Callable[..., Any],
+) -> None:
+    program = make_program(CHAIN, **TIMERS)
+    mode(program, "kill")
+    assert step(program, "one") == -9
+    with NotifyListener() as listener:
+        process = program.start("job", "two", "--unit", NOTIFY_SOCKET=listener.address)
+        while (heard := listener.receive(30)) is not None and "tried again" not in (heard.status or ""):
+            pass
+        assert heard is not None, "it does not wait, and systemd starts it no second time while it is active"
+        mode(program, "")
+        assert step(program, "one") == 0
+        assert process.wait(60) == 3
+    assert step(program, "three") == 0
+    assert state(program) == {"run": "partly-failed", "one": "done", "two": "partly-failed", "three": "done"}
+
+
+def test_a_step_waits_for_no_retry_of_an_earlier_boot(make_program: Callable[..., Any]) -> None:
+    program = make_program(CHAIN, **TIMERS)
+    mode(program, "kill")
+    assert step(program, "one") == -9
+    [tries] = program.workspace.glob("state/units/one.tries.json")
+    tries.write_text(json.dumps({**json.loads(tries.read_text()), "boot": "another"}))
+    assert step(program, "two") == 4
+    assert program.count("two") == 0
 
 
 def test_data_that_is_damaged_is_no_success_for_systemd_and_not_tried_again(make_program: Callable[..., Any]) -> None:
