@@ -117,8 +117,9 @@ is_offered() { [[ "$(apt-cache policy "$1" 2>/dev/null)" == *"Candidate: "[0-9]*
 missing_packages() {
   system_python >/dev/null || packages_for_python
   [[ "$(ldconfig -p)" == *libgomp.so.1* ]] || printf ' libgomp1'
-  # Reports as PDF: WeasyPrint sets their lines with Pango.
+  # Reports as PDF: WeasyPrint sets their lines with Pango, and keeps of a font what they need with HarfBuzz.
   [[ "$(ldconfig -p)" == *libpangoft2-1.0.so.0* ]] || printf ' libpangoft2-1.0-0'
+  [[ "$(ldconfig -p)" == *libharfbuzz-subset.so.0* ]] || printf ' libharfbuzz-subset0'
   command -v dbus-daemon >/dev/null || printf ' dbus'
   if ! command -v pkaction >/dev/null; then
     # Ubuntu 22.04 still has it under its old name.

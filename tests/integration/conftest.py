@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ import yaml
 STABLE = ("model.bin", "metrics.json", "features.json")
 """What the same inputs must give byte for byte; paths and times live in other files."""
 
+ROSTER = "exchanges,universe,candles,features,training"
+"""The plugins of a night from the exchange to the roster, without what is made of it."""
+
 
 @dataclass(frozen=True)
 class Night:
@@ -24,6 +28,8 @@ class Night:
 
     file: Path
     workspace: Path
+    plugins: str = ""
+    """The plugins that are let in, separated by commas; empty for all: each job that is left out is a process less."""
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "huracan", "-c", str(self.file), *arguments]
@@ -31,11 +37,16 @@ class Night:
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*arguments), check=False, capture_output=True, text=True, timeout=1200,
-            env={**os.environ, **environment},
+            env={**self.environment(), **environment},
         )  # fmt: skip
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            self.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment()
+        )
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **({"HURACAN_PLUGINS_ONLY": self.plugins} if self.plugins else {})}
 
     def model_folders(self) -> dict[str, list[Path]]:
         """Return the complete model folders of each coin, oldest first."""
@@ -53,17 +64,17 @@ class Night:
         }
 
 
+def new_night(folder: Path, settings: Mapping[str, Any], name: str = "night", plugins: str = "") -> Night:
+    """Write settings into a folder of their own; the workspace is beside them. ``plugins`` limits who takes part."""
+    (folder / name).mkdir()
+    file = folder / name / "settings.yaml"
+    # PDF and picture take seconds, and have tests of their own.
+    quick = {"workspace": "./work"} | ({} if plugins else {"reports": {"pdf": False, "picture": False}})
+    file.write_text(yaml.safe_dump({**quick, **settings}))
+    return Night(file, folder / name / "work", plugins)
+
+
 @pytest.fixture
 def make_night(tmp_path: Path) -> Callable[..., Night]:
-    """Write settings into a folder of their own; the workspace is beside them."""
-
-    def make(settings: Mapping[str, Any], name: str = "night") -> Night:
-        folder = tmp_path / name
-        folder.mkdir()
-        file = folder / "settings.yaml"
-        # PDF and picture take seconds, and have tests of their own.
-        quick = {"workspace": "./work", "reports": {"pdf": False, "picture": False}}
-        file.write_text(yaml.safe_dump({**quick, **settings}))
-        return Night(file, folder / "work")
-
-    return make
+    """Make nights as :func:`new_night` does, below the test's own folder."""
+    return partial(new_night, tmp_path)

@@ -14,8 +14,9 @@ from huracan_training.honesty import Plan, Rate, World, play, wilson
 
 
 @pytest.mark.slow
-def test_noise_becomes_no_champion_and_most_coins_with_an_edge_do(tmp_path: Path) -> None:
-    plan = Plan(coins=8, years=8, sharpe=3.0, seed=500, workers=2, folder=tmp_path)
+@pytest.mark.parametrize("coins", [4, pytest.param(8, marks=pytest.mark.soak)])
+def test_noise_becomes_no_champion_and_most_coins_with_an_edge_do(coins: int, tmp_path: Path) -> None:
+    plan = Plan(coins=coins, years=8, sharpe=3.0, seed=500, workers=2, folder=tmp_path)
     told: list[tuple[str, int]] = []
 
     def tell(world: World, night: int, nights: int) -> None:
@@ -23,9 +24,9 @@ def test_noise_becomes_no_champion_and_most_coins_with_an_edge_do(tmp_path: Path
 
     noise, edge = play(plan, "none", tell), play(plan, "memory", tell)
     assert told == [("none", 1), ("memory", 1)]
-    assert (noise.coins, noise.champions) == (8, 0), noise
-    assert edge.coins == 8
-    assert edge.champions >= 5, edge
+    assert (noise.coins, noise.champions) == (coins, 0), noise
+    assert edge.coins == coins
+    assert edge.champions > coins / 2, edge
     # What was played is read again, not played again.
     before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("results.json")}
     assert play(plan, "none", tell).champions == noise.champions

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .conftest import ROSTER, Night, new_night
 
 pytestmark = pytest.mark.slow
 
@@ -21,18 +24,38 @@ SETTINGS = {
 FIRST, SECOND = ("2025-06-29", "2025-06-30")
 
 
-def test_the_next_night_is_the_same_on_the_old_and_the_new_machine(
-    make_night: Callable[..., Any], tmp_path: Path
-) -> None:
-    remote = tmp_path / "remote"
-    remote.mkdir()
-    settings = {**SETTINGS, "remote": {"name": "local", "path": str(remote)}}
-    old = make_night(settings, "old")
-    assert old.run("run", "nightly", "--as-of", FIRST).returncode == 0
-    before = shutil.copytree(remote, tmp_path / "remote-copy")
-    assert old.run("run", "nightly", "--as-of", SECOND).returncode == 0
+@dataclass(frozen=True)
+class Lost:
+    """A machine after its first night, and the remote store as that night left it."""
 
-    new = make_night({**settings, "remote": {"name": "local", "path": str(before)}}, "new")
+    night: Night
+    remote: Path
+
+
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Lost:
+    folder = tmp_path_factory.mktemp("lost")
+    remote = folder / "remote"
+    remote.mkdir()
+    old = new_night(folder, with_remote(remote), "old", f"{ROSTER},remote")
+    assert old.run("run", "nightly", "--as-of", FIRST).returncode == 0
+    return Lost(old, Path(shutil.copytree(remote, folder / "remote-copy")))
+
+
+def with_remote(folder: Path) -> dict[str, Any]:
+    return {**SETTINGS, "remote": {"name": "local", "path": str(folder)}}
+
+
+def copy_of(remote: Path, folder: Path) -> dict[str, Any]:
+    return with_remote(Path(shutil.copytree(remote, folder / "remote")))
+
+
+def test_the_next_night_is_the_same_on_the_old_and_the_new_machine(
+    first_night: Lost, make_night: Callable[..., Night], tmp_path: Path
+) -> None:
+    old = first_night.night
+    new = make_night(copy_of(first_night.remote, tmp_path), "new", old.plugins)
+    assert old.run("run", "nightly", "--as-of", SECOND).returncode == 0
     restored = new.run("sync", "restore", "--json")
     assert restored.returncode == 0, restored.stderr
     assert json.loads(restored.stdout)["runs"] == 1
@@ -51,13 +74,10 @@ def test_the_next_night_is_the_same_on_the_old_and_the_new_machine(
         assert mine == theirs, name
 
 
-def test_an_empty_cache_is_filled_from_the_remote_store_first(make_night: Callable[..., Any], tmp_path: Path) -> None:
-    remote = tmp_path / "remote"
-    remote.mkdir()
-    settings = {**SETTINGS, "remote": {"name": "local", "path": str(remote)}}
-    old = make_night(settings, "old")
-    assert old.run("run", "nightly", "--as-of", FIRST).returncode == 0
-    new = make_night(settings, "new")
-    assert new.run("run", "nightly", "--as-of", SECOND).returncode == 0
+def test_an_empty_cache_is_filled_from_the_remote_store_first(
+    first_night: Lost, make_night: Callable[..., Night], tmp_path: Path
+) -> None:
+    new = make_night(copy_of(first_night.remote, tmp_path), "new", first_night.night.plugins)
+    assert new.run("run", "candles", "--as-of", SECOND).returncode == 0
     report = json.loads((new.workspace / "runs/20250630Z/candles.json").read_text())
     assert report["restored"] >= 3, "those of the night before, BTC and ETH among them"

@@ -15,6 +15,8 @@ import pytest
 
 from huracan.clock import milliseconds, parse_instant
 
+from .conftest import ROSTER
+
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
 ARTEFACTS = {
@@ -85,7 +87,7 @@ def test_the_whole_night_completes_twenty_coins_and_leaves_every_artefact(
 
 
 def test_one_worker_or_two_forced_again_give_the_same_bytes(realdata: Path, make_night: Callable[..., Any]) -> None:
-    night = make_night(small(realdata / "crypto_1h"))
+    night = make_night(small(realdata / "crypto_1h"), plugins=ROSTER)
     assert night.run("run", "nightly", "--as-of", "2023-12-30", HURACAN_TRAINING__WORKERS="2").returncode == 0
     before = night.digests()
     assert len(before) == 9
@@ -106,7 +108,7 @@ def test_later_candles_in_the_folder_change_nothing(
         frame = pl.read_parquet(file).filter(pl.col("timestamp") < limit)
         if len(frame):
             frame.write_parquet(cut / file.name)
-    nights = [make_night(small(folder), name) for folder, name in ((source, "whole"), (cut, "ends"))]
+    nights = [make_night(small(folder), name, ROSTER) for folder, name in ((source, "whole"), (cut, "ends"))]
     for night in nights:
         assert night.run("run", "nightly", "--as-of", "2023-06-30").returncode == 0
     whole, ends = nights
@@ -142,7 +144,8 @@ def test_a_coin_learns_only_from_what_it_is_today(
             **small(folder),
             "candles": {"timeframe": "1h", "days": 365},
             "universe": {"quote": "USDT", "min_quote_volume_24h": 0},
-        }
+        },
+        plugins=ROSTER,
     )
     ended = night.run("run", "nightly", "--as-of", as_of)
     assert ended.returncode == 0, ended.stderr[-2000:]

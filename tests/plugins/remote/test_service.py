@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import yaml
 
 from huracan.context import Context
 from huracan.errors import DataError, TryAgainError, UsageError
+from huracan.run.heartbeat import NotifyListener
 from huracan.types import Severity
 from huracan_remote import engine, service
 from huracan_remote.service import _Sync
@@ -234,11 +236,16 @@ def test_without_a_remote_store_it_stays_idle(tmp_path: Path, workspace: Path) -
     file = tmp_path / "settings.yaml"
     file.write_text(yaml.safe_dump({"workspace": str(workspace), "plugins": {"only": ["remote"]}}))
     command = [sys.executable, "-m", "huracan", "-c", str(file), "service", "sync"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(3)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+    with NotifyListener() as listener:
+        environment = {**os.environ, "NOTIFY_SOCKET": listener.address}
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment) as process:
+            heard = listener.receive(60)
+            assert heard is not None
+            assert heard.ready
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
 
 
 def test_a_store_that_takes_nothing_is_told_of(sync: _Sync, context: Context, moody: Any, write: Write) -> None:

@@ -18,6 +18,8 @@ from huracan_training.job import by_priority
 from waiting import wait_until
 
 AS_OF = "2024-01-01"
+ROSTER = {**os.environ, "HURACAN_PLUGINS_ONLY": "exchanges,universe,candles,features,training"}
+"""The environment of a night from the exchange to the roster, without what is made of it."""
 
 
 def command(settings: Path, *words: str) -> list[str]:
@@ -31,13 +33,21 @@ def write_settings(folder: Path, workspace: str) -> Path:
             {
                 "workspace": str(folder / workspace),
                 "exchange": {"name": "simulated", "start": "2023-06-01"},
-                "universe": {"top": 6},
+                "universe": {"top": 4},
                 "candles": {"days": 150},
                 "training": {"workers": 2, "search": {"trials": 3}},
             }
         )
     )
     return settings
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the night leaves where nobody stops it."""
+    settings = write_settings(tmp_path_factory.mktemp("calm"), "calm")
+    subprocess.run(command(settings, "run", "nightly", "--as-of", AS_OF), check=True, capture_output=True, env=ROSTER)
+    return models(settings)
 
 
 def models(settings: Path) -> dict[str, bytes]:
@@ -51,12 +61,13 @@ def models(settings: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", ["parent alone", "whole group"])
-def test_a_night_told_to_stop_ends_at_once_without_orphans_and_goes_on_later(tmp_path: Path, whom: str) -> None:
-    calm, stopped = write_settings(tmp_path, "calm"), write_settings(tmp_path, "stopped")
-    subprocess.run(command(calm, "run", "nightly", "--as-of", AS_OF), check=True, capture_output=True)
+def test_a_night_told_to_stop_ends_at_once_without_orphans_and_goes_on_later(
+    calm: dict[str, bytes], tmp_path: Path, whom: str
+) -> None:
+    stopped = write_settings(tmp_path, "stopped")
     process = subprocess.Popen(
         command(stopped, "run", "nightly", "--as-of", AS_OF), start_new_session=True, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, text=True, env=ROSTER,
     )  # fmt: skip
     wait_until(lambda: any((tmp_path / "stopped").glob("models/*/*/features.parquet")))
     family = psutil.Process(process.pid).children(recursive=True)
@@ -72,12 +83,17 @@ def test_a_night_told_to_stop_ends_at_once_without_orphans_and_goes_on_later(tmp
     assert "the same command goes on from there" in said
     wait_until(lambda: not any(alive(child) for child in family))
     assert took < 20, "10 s are promised on a machine that does nothing else"
-    told = subprocess.run(command(stopped, "status", "--json"), capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        command(stopped, "status", "--json"), capture_output=True, text=True, check=True, env=ROSTER
+    ).stdout
     assert "interrupted" in told
     before = set(models(stopped))
-    subprocess.run(command(stopped, "run", "nightly", "--as-of", AS_OF), check=False, capture_output=True)
+    ended = subprocess.run(
+        command(stopped, "run", "nightly", "--as-of", AS_OF), check=False, capture_output=True, text=True, env=ROSTER
+    )
+    assert ended.returncode == 0, ended.stderr
     assert before <= set(models(stopped))
-    assert models(stopped) == models(calm)
+    assert models(stopped) == calm
 
 
 def alive(process: psutil.Process) -> bool:
@@ -102,7 +118,9 @@ def test_the_command_line_chooses_coins_for_one_run(tmp_path: Path) -> None:
     settings = write_settings(tmp_path, "chosen")
     (tmp_path / "mine.txt").write_text("ETH-USDT\nAURA-USDT\n")
     words = ("run", "nightly", "--as-of", AS_OF, "--symbols", "mine.txt", "--json")
-    ended = subprocess.run(command(settings, *words), cwd=tmp_path, capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        command(settings, *words), cwd=tmp_path, capture_output=True, text=True, check=True, env=ROSTER
+    )
     train = next(each for each in json.loads(ended.stdout)["jobs"] if each["job"] == "train")
     assert train["summary"].startswith("2 trained")
     assert {path.name for path in (tmp_path / "chosen" / "models").iterdir()} == {"ETH-USDT", "AURA-USDT"}
