@@ -13,6 +13,7 @@ from huracan_backup.report import size_text
 
 if TYPE_CHECKING:
     from huracan.context import Context
+    from huracan_backup.copies import Pruned
     from huracan_backup.keys import Keys
     from huracan_backup.restore import Restored
     from huracan_backup.snapshots import Snapshot
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["configure", "run"]
 
 _FROM = "a folder that holds backups, as a stick or what was downloaded; no settings are needed then"
+_PLAIN = "take one without encryption and seal although there is a key: made before there was, if you know that"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     restore.add_argument("--database", metavar="URL", help="make the database there: a new file, or an empty database")
     prune = commands.add_parser("prune", help="delete what retention does not keep, where the newest is good")
     prune.add_argument("--dry-run", action="store_true", help="say what would go, and delete nothing")
+    prune.add_argument("--unencrypted", action="store_true", help="also all that was made before there was a key")
     for one in (show, verify, restore):
         one.add_argument("id", nargs="?", metavar="ID", help="which backup, as `list` names it; the newest without")
     for one in (show, verify, restore, prune):
@@ -45,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for one in (show, verify, restore):
         one.add_argument("--from", type=Path, dest="source", metavar="FOLDER", help=_FROM)
         one.add_argument("--identity", type=Path, metavar="FILE", help="secret keys; without, those of the settings")
+        one.add_argument("--allow-unencrypted", action="store_true", help=_PLAIN)
     key = commands.add_parser("key", help="make a key that encrypts backups, and print it")
     for one in (create, show, verify, restore, prune, key):
         json_option(one)
@@ -133,11 +137,13 @@ def _show_rows(arguments: argparse.Namespace, rows: list[dict[str, Any]], proble
 
     screen = console(arguments)
     numbers = ("size", "stored", "new")
-    table = make_table(("backup", *numbers, "key", "where"), right=numbers, wide="where")
+    several = len({row["installation"] for row in rows}) > 1
+    table = make_table(("backup", *(["of"] if several else []), *numbers, "key", "where"), right=numbers, wide="where")
     for row in rows:
         where = Text(", ".join(row["places"])) if row["places"] else Text("nowhere whole", "red")
         table.add_row(
-            row["id"], *(size_text(row[name]) for name in ("bytes", "stored", "added")),
+            row["id"], *([Text(row["installation"] or "-")] if several else []),
+            *(size_text(row[name]) for name in ("bytes", "stored", "added")),
             "age" if row["encrypted"] else Text("none", "yellow"), where,
         )  # fmt: skip
     if rows:
@@ -151,7 +157,8 @@ def _show_rows(arguments: argparse.Namespace, rows: list[dict[str, Any]], proble
 def _list_files(arguments: argparse.Namespace, context: Context, keys: Keys, work: Path) -> int:
     from huracan_backup.opening import one_backup
 
-    with one_backup(arguments, context) as (place, name):
+    with one_backup(arguments, context, keys, work) as chosen:
+        name, place = chosen.name, chosen.place
         index = place.index(place.manifest(name, keys, work), keys, work)
     members = sorted(index.members(), key=lambda member: member.path)
     if arguments.json:
@@ -181,9 +188,9 @@ def _verify(arguments: argparse.Namespace) -> int:
         for where in names:
             row: dict[str, Any] = {"place": where, "id": arguments.id}
             try:
-                with one_backup(arguments, context, where) as (place, name):
-                    row["id"] = name
-                    tested = examine(place, name, keys, work, context.progress.step, budget=budget)
+                with one_backup(arguments, context, keys, work, where) as chosen:
+                    row["id"] = chosen.name
+                    tested = examine(chosen.place, chosen.name, keys, work, context.progress.step, budget=budget)
                 row |= {"state": "ok", "packs": tested.packs, "bytes": tested.size}
             except HuracanError as error:
                 row |= {"state": "failed", "error": str(error)}
@@ -212,7 +219,8 @@ def _restore(arguments: argparse.Namespace) -> int:
 
     if arguments.only and not arguments.database:
         raise UsageError("--only database: needs --database URL, a new file or an empty database")
-    with look(arguments) as (context, keys, work), one_backup(arguments, context) as (place, name):
+    with look(arguments) as (context, keys, work), one_backup(arguments, context, keys, work) as chosen:
+        place, name = chosen.place, chosen.name
         if arguments.file:
             target = arguments.to or Path.cwd()
             result = restore_file(place, name, keys, work, arguments.file, target.absolute())
@@ -223,6 +231,7 @@ def _restore(arguments: argparse.Namespace) -> int:
             url = arguments.database or (context.settings.core.database if arguments.to is None else "") or None
             result = restore_all(context, place, name, keys, work, target, url, context.progress.step)
             result.notes.append(f"in {target}; settings lie in restored/settings")
+        result.notes += chosen.away
     _show_restored(arguments, result)
     return int(ExitCode.DONE)
 
@@ -242,39 +251,71 @@ def _show_restored(arguments: argparse.Namespace, result: Restored) -> None:
 
 
 def _prune(arguments: argparse.Namespace) -> int:
-    from huracan_backup.copies import prune
     from huracan_backup.create import alone, work_folder
-    from huracan_backup.job import machine_now
     from huracan_backup.keys import Keys
-    from huracan_backup.place import HERE, here, opened, place_names
+    from huracan_backup.place import HERE, here, place_names
     from huracan_backup.settings import BackupSettings
-    from huracan_backup.verify import examine
 
     context = open_context(arguments)
-    found = {}
+    found: dict[str, Pruned] = {}
+    problems: list[str] = []
+    newest: dict[str, str] = {}
     with context.store, alone(context), work_folder(here(context).folder) as work:
-        settings = context.settings.section(BackupSettings)
-        keys = Keys.of(settings)
-        newest: set[str] = set()
+        keys = Keys.of(context.settings.section(BackupSettings))
         for name in [arguments.place] if arguments.place else [*place_names(context), HERE]:
-            with opened(context, name) as place:
-                listing = place.listing()
-                if not (ids := place.ids(listing)):
-                    continue
-                budget = settings.sample_megabytes * 1e6
-                examine(place, ids[-1], keys, work, context.progress.step, listing=listing, budget=budget)
-                few = None
-                if name == HERE and place_names(context):
-                    if newest != {ids[-1]}:
-                        continue  # a place lacks what is here, or was not asked: nothing goes
-                    few = settings.keep_here
-                newest.add(ids[-1])
-                found[name] = prune(
-                    context, place, keys, work, machine_now(), listing, newest_only=few, dry_run=arguments.dry_run
-                )
+            try:
+                pruned = _prune_place(arguments, context, name, keys, work, newest)
+            except HuracanError as error:
+                if arguments.place:
+                    raise
+                problems.append(f"{name}: {error}")
+                continue
+            if isinstance(pruned, str):
+                problems.append(f"{name}: {pruned}")
+            elif pruned is not None:
+                found[name] = pruned
+    _show_pruned(arguments, found, problems)
+    return int(ExitCode.PARTLY_FAILED if problems else ExitCode.DONE)
+
+
+def _prune_place(
+    arguments: argparse.Namespace, context: Context, name: str, keys: Keys, work: Path, newest: dict[str, str]
+) -> Pruned | str | None:
+    """Test the newest backup of a place, note it in ``newest``, and prune; a line where nothing may go, None where
+    there is nothing."""
+    from huracan_backup.copies import prune
+    from huracan_backup.job import machine_now
+    from huracan_backup.place import HERE, opened, place_names
+    from huracan_backup.settings import BackupSettings
+    from huracan_backup.standing import installation, stand
+    from huracan_backup.verify import examine
+
+    settings = context.settings.section(BackupSettings)
+    with opened(context, name) as place:
+        listing = place.listing()
+        standing = stand(place, keys, work, listing, installation(context))
+        if not standing.ours:
+            return None if not standing.all() and not standing.unreadable else "no backup of this installation is there"
+        latest = max(standing.ours)
+        budget = settings.sample_megabytes * 1e6
+        examine(place, latest, keys, work, context.progress.step, listing=listing, budget=budget)
+        few = None
+        if name == HERE and (elsewhere := place_names(context)):
+            if lacking := [each for each in elsewhere if newest.get(each) != latest]:
+                return f"nothing is deleted: {latest}, the newest here, was not found in {', '.join(lacking)}"
+            few = settings.keep_here
+        newest[name] = latest
+        return prune(
+            context, place, keys, work, machine_now(), listing, newest_only=few, unencrypted=arguments.unencrypted,
+            dry_run=arguments.dry_run,
+        )  # fmt: skip
+
+
+def _show_pruned(arguments: argparse.Namespace, found: dict[str, Pruned], problems: list[str]) -> None:
     if arguments.json:
-        show_json({"dry_run": arguments.dry_run, "places": {name: vars(each) for name, each in found.items()}})
-        return int(ExitCode.DONE)
+        places = {name: vars(each) for name, each in found.items()}
+        show_json({"dry_run": arguments.dry_run, "places": places, "problems": problems})
+        return
     screen = console(arguments)
     verb = "would go" if arguments.dry_run else "deleted"
     for name, each in found.items():
@@ -282,10 +323,12 @@ def _prune(arguments: argparse.Namespace) -> int:
             screen.print(f"  {backup}", markup=False, soft_wrap=True)
         count = len(each.backups)
         words = f"{count} backup{'' if count == 1 else 's'} and {each.packs} packs ({size_text(each.size)})"
-        screen.print(f"{name}: {words} {verb}", markup=False, soft_wrap=True)
+        others = f"; {len(each.others)} of other installations stay" if each.others else ""
+        screen.print(f"{name}: {words} {verb}{others}", markup=False, soft_wrap=True)
         for line in each.problems():
             screen.print(f"  {line}", markup=False, soft_wrap=True, style="yellow")
-    return int(ExitCode.DONE)
+    for line in problems:
+        screen.print(line, markup=False, soft_wrap=True, style="yellow")
 
 
 def _key(arguments: argparse.Namespace) -> int:
@@ -305,4 +348,5 @@ def _as_json(snapshot: Snapshot) -> dict[str, Any]:
         "id": snapshot.id, "created": snapshot.created.isoformat(timespec="seconds"), "files": snapshot.files,
         "bytes": snapshot.size, "stored": snapshot.stored, "added": snapshot.added, "encrypted": snapshot.encrypted,
         "program": snapshot.program, "database": snapshot.database, "schema": snapshot.schema,
+        "installation": snapshot.installation,
     }  # fmt: skip

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, SecretStr
 
-from huracan.cli.settings_text import MASK, effective
+from huracan.cli.settings_text import MASK, effective, stated
+from huracan.config import Settings
 from huracan.context import Context
 from huracan.errors import StopRequested
 from huracan.masking import json_safe
@@ -27,6 +28,8 @@ from huracan_backup.settings import BackupSettings
 __all__ = ["Made", "champion_models", "groups_of_workspace", "make_parts", "missing_models", "sources_of"]
 
 ALWAYS = ("champions", "runs", "summary", "learning", "meta", "config", "reports")
+_OF_NO_FILE = ("environment", "credential")
+"""How the origin of a setting begins that stands in none of the settings files."""
 _DEPTH: dict[str, int | None] = {
     "models": 3, "runs": 2, "summary": 2, "reports": 3, "meta": 3, "learning": None, "logs": None, "data": None,
 }  # fmt: skip
@@ -180,7 +183,8 @@ def make_parts(context: Context, folder: Path, *, encrypted: bool, tick: Callabl
 
 
 def _write_settings(context: Context, folder: Path, made: Made, encrypted: bool) -> None:
-    """Write the settings files and secrets; without encryption the effective settings that hold no secret, alone."""
+    """Write the settings files, what stands in none of them, and secrets; without encryption the effective settings
+    that hold no secret, alone."""
     settings = context.settings
     secrets = dict(_secrets(settings.sections))
     secrets.pop("backup.identity", None)
@@ -188,9 +192,14 @@ def _write_settings(context: Context, folder: Path, made: Made, encrypted: bool)
         files = settings.files
         if files is None:
             files = (ETC / "settings.yaml", *sorted((ETC / "conf.d").glob("*.yaml")))
-        for number, file in enumerate(file for file in files if file.is_file()):
+        there = [file for file in files if file.is_file()]
+        for number, file in enumerate(there):
             write_bytes(folder / f"{number:02d}-{file.name}", file.read_bytes(), 0o600)
-        for dotted, secret in secrets.items():
+        variables, credentials = _in_no_file(settings)
+        if variables:
+            text = yaml.safe_dump(_nested(variables), sort_keys=True, allow_unicode=True)
+            write_bytes(folder / f"{len(there):02d}-environment.yaml", text.encode(), 0o600)
+        for dotted, secret in {**credentials, **secrets}.items():
             write_bytes(folder / "credentials" / dotted.replace(".", "__"), secret.encode(), 0o600)
         return
     changed = [(name, json_safe(value)) for name, value, origin in effective(settings) if origin != "default"]
@@ -199,6 +208,21 @@ def _write_settings(context: Context, folder: Path, made: Made, encrypted: bool)
     hidden = sorted({*secrets, *(name for name, _ in changed if name not in plain)})
     if hidden:
         made.left_out.append(f"secrets, since the backup is not encrypted: {', '.join(hidden)}")
+
+
+def _in_no_file(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what the environment said, and as text what credentials said; secrets of sections are not among it."""
+    variables: dict[str, Any] = {}
+    credentials: dict[str, str] = {}
+    for name, value, origin in stated(settings):
+        if not origin.startswith(_OF_NO_FILE) or MASK in json.dumps(value):
+            continue
+        # The URL may hold a password, whoever said it.
+        if name == "database" or origin.startswith("credential"):
+            credentials[name] = value if isinstance(value, str) else json.dumps(value)
+        else:
+            variables[name] = value
+    return variables, credentials
 
 
 def _secrets(sections: Mapping[str, BaseModel]) -> Iterator[tuple[str, str]]:

@@ -11,10 +11,11 @@ from huracan.context import Context
 from huracan.errors import DataError
 from huracan.remote.base import RemoteFile
 from huracan_backup.keys import Keys
-from huracan_backup.place import LocalPlace, Place
+from huracan_backup.place import HERE, LocalPlace, Place
 from huracan_backup.retention import kept
 from huracan_backup.settings import BackupSettings
-from huracan_backup.snapshots import Snapshot
+from huracan_backup.snapshots import Snapshot, UnsealedError
+from huracan_backup.standing import Whose, installation, look_at, stand
 from huracan_backup.verify import examine, missing
 
 __all__ = ["GRACE", "Brought", "Pruned", "bring", "prune", "sweep_orphans"]
@@ -27,22 +28,37 @@ LONGEST_FETCH = 3600.0
 
 @dataclass
 class Pruned:
-    """What went, or would: backups, packs and bytes; and the manifests that cannot be read: then no pack goes."""
+    """What went, or would: backups, packs and bytes.
+
+    What stays whatever its age: manifests that cannot be read (then no pack goes), plain backups without a seal though
+    there is a key, and those of other installations.
+    """
 
     backups: list[str] = field(default_factory=list)
     packs: int = 0
     size: int = 0
     unreadable: list[str] = field(default_factory=list)
+    unsealed: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
 
     def problems(self) -> list[str]:
-        """Return a line where packs stay for want of a manifest: such a place fills up over the months."""
-        if not self.unreadable:
-            return []
-        names = ", ".join(self.unreadable[:3]) + (" ..." if len(self.unreadable) > 3 else "")
-        return [
-            f"the manifest of {names} cannot be read, so no pack is deleted; give its key behind the first one of "
-            "backup.identity, or delete snapshots/NAME.json there"
-        ]
+        """Return a line for what an owner has to decide: such a place fills up over months, or was tampered with."""
+        lines = []
+        if self.unreadable:
+            lines.append(
+                f"the manifest of {_some(self.unreadable)} cannot be read, so no pack is deleted; give its key behind "
+                "the first one of backup.identity, or delete snapshots/NAME.json there"
+            )
+        if self.unsealed:
+            lines.append(
+                f"{_some(self.unsealed)} has neither encryption nor seal, though there is a key: it counts for nothing "
+                "and stays; `huracan backup prune --unencrypted` deletes what was made before there was a key"
+            )
+        return lines
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
 @dataclass
@@ -69,8 +85,16 @@ def bring(
     settings = context.settings.section(BackupSettings)
     listing = place.listing()
     for name in _lacking(source.ids(), place.ids(listing), latest):
-        _send(context, source, place, source.manifest(name, keys), listing, result)
-        result.sent += 1
+        try:
+            _send(context, source, place, source.manifest(name, keys), listing, result)
+        except UnsealedError:
+            continue  # from before there was a key: pruning here says so
+        except DataError as error:
+            if name == latest:
+                raise
+            result.problems.append(str(error))
+        else:
+            result.sent += 1
     listing = place.listing()
     # The latest is the one just made, and not the last by name: a clock that was wrong makes names of days to come.
     names = [*(name for name in place.ids(listing) if name != latest), latest]
@@ -93,7 +117,7 @@ def _test_all(
     try:
         examine(place, newest, keys, work, step, listing=listing, budget=budget, seed=seed)
     except DataError as error:
-        if not _mend(context, source, place, newest, keys, error):
+        if not _mend(context, source, place, newest, keys, error, result):
             raise
         listing = place.listing()
         examine(place, newest, keys, work, step, listing=listing, budget=budget, seed=seed)
@@ -102,16 +126,34 @@ def _test_all(
         _spot_check(context, place, names, keys, work, listing, seed, result)
 
 
-def _mend(context: Context, source: LocalPlace, place: Place, name: str, keys: Keys, error: DataError) -> bool:
+def _mend(
+    context: Context, source: LocalPlace, place: Place, name: str, keys: Keys, error: DataError, result: Brought
+) -> bool:
     """Send again what is damaged there and whole here, and say whether there was something."""
     if name not in source.ids():
         return False
     context.log.warning("%s; what differs is sent again", error)
     mended = False
-    for pack in source.manifest(name, keys).needs:
+    for pack, size in source.manifest(name, keys).needs.items():
         context.progress.step(f"backup compares {name} in {place.name}")
-        mended |= place.mend(source.folder / "packs" / pack, f"packs/{pack}")
+        try:
+            mended |= place.mend(_whole(source, name, pack, size), f"packs/{pack}")
+        except DataError as fault:
+            result.problems.append(str(fault))
     return mended
+
+
+def _whole(source: LocalPlace, name: str, pack: str, size: int) -> Path:
+    """Return a pack of this machine that may be sent: one that rotted must not take the place of a whole one there.
+
+    It is deleted, so that the next backup makes it again. Raises DataError.
+    """
+    what = f"backup {name} ({HERE}), pack {pack[:12]}"
+    try:
+        return source.whole(pack, size, what)
+    except DataError as error:
+        (source.folder / "packs" / pack).unlink(missing_ok=True)
+        raise DataError(what, f"{error.what}; it is not sent, and the next backup makes it again") from None
 
 
 def _spot_check(
@@ -122,18 +164,26 @@ def _spot_check(
     import random
 
     settings = context.settings.section(BackupSettings)
-    old = random.Random(seed).choice(names[:-1])
-    budget = settings.sample_megabytes * 1e6 / 2
-    try:
-        examine(place, old, keys, work, context.progress.step, listing=listing, budget=budget, seed=seed)
-        result.tested.append(old)
-    except DataError as error:
-        result.problems.append(str(error))
+    budget, me = settings.sample_megabytes * 1e6 / 2, installation(context)
+    for old in random.Random(seed).sample(names[:-1], len(names) - 1):
+        try:
+            if look_at(place, old, keys, work, me)[0] is not Whose.OURS:
+                continue
+            examine(place, old, keys, work, context.progress.step, listing=listing, budget=budget, seed=seed)
+            result.tested.append(old)
+        except FileNotFoundError:
+            continue  # another installation has deleted its own meanwhile
+        except DataError as error:
+            result.problems.append(str(error))
+        return
 
 
 def _lacking(mine: list[str], theirs: list[str], latest: str) -> list[str]:
-    """Return the backups to send, oldest first: the latest, and those newer than all there; others were pruned."""
-    newest = theirs[-1] if theirs else ""
+    """Return the backups to send, oldest first: the latest, and those newer than all of ours there; others were pruned.
+
+    What lies there and not here may be another installation's.
+    """
+    newest = max(set(mine) & set(theirs), default="")
     return [name for name in mine if name not in theirs and (name > newest or name == latest)]
 
 
@@ -150,7 +200,7 @@ def _send(
         text = f"backup sends {number}/{len(packs)} to {place.name}"
         context.progress.step(text, done=number, total=len(packs))
         with context.long_step(600.0 + size / 100_000):
-            listing[f"packs/{name}"] = place.put(source.folder / "packs" / name, f"packs/{name}")
+            listing[f"packs/{name}"] = place.put(_whole(source, snapshot.id, name, size), f"packs/{name}")
         result.size += size
     place.put(source.folder / "snapshots" / f"{snapshot.id}.json", f"snapshots/{snapshot.id}.json")
 
@@ -168,17 +218,19 @@ def prune(
     *,
     newest_only: int | None = None,
     spare: str = "",
+    unencrypted: bool = False,
     dry_run: bool = False,
 ) -> Pruned:
-    """Delete backups that retention does not keep, then packs that no backup needs. A backup that is not whole counts
-    for nothing and stays; where a manifest cannot be read, no pack goes.
+    """Delete backups that retention does not keep, then packs that no backup needs. A backup that is not whole, has no
+    seal though there is a key, or is another installation's, counts for nothing and stays; where a manifest cannot be
+    read, no pack goes.
 
     The caller has tested the newest backup of the place. With ``newest_only`` so many of the newest stay; ``spare``
-    stays whatever its name says of its time.
+    stays whatever its name says of its time; ``unencrypted`` lets those without a seal go.
     """
     settings = context.settings.section(BackupSettings)
-    snapshots, unreadable = _read_all(place, keys, work, listing)
-    good = {name: each.created for name, each in snapshots.items() if missing(each, listing) is None}
+    found = stand(place, keys, work, listing, installation(context))
+    good = {name: each.created for name, each in found.ours.items() if missing(each, listing) is None}
     stays: set[str] = set()
     # Those of a clock that was wrong are counted on their own: days to come would take the places of real ones.
     for is_past in (True, False):
@@ -188,39 +240,30 @@ def prune(
         else:
             policy = {"daily": settings.keep_daily, "weekly": settings.keep_weekly, "monthly": settings.keep_monthly}
             stays.update(kept(some, **policy))
-    result = Pruned([name for name in sorted(good) if name not in stays and name != spare], unreadable=unreadable)
+    result = Pruned(
+        [name for name in sorted(good) if name not in stays and name != spare], unreadable=found.unreadable,
+        unsealed=sorted(found.unsealed), others=sorted(found.others),
+    )  # fmt: skip
     if not stays:
         return result
+    if unencrypted:
+        result.backups, result.unsealed = sorted([*result.backups, *result.unsealed]), []
     for name in result.backups:
         context.progress.step(f"backup deletes {name} from {place.name}")
         if not dry_run:
             place.delete(f"snapshots/{name}.json")
-    if not unreadable:
-        remaining = [each for name, each in snapshots.items() if name not in result.backups]
+    if not found.unreadable:
+        remaining = [each for name, each in found.all().items() if name not in result.backups]
         _sweep(context, place, remaining, listing, now, result, dry_run=dry_run)
     return result
-
-
-def _read_all(
-    place: Place, keys: Keys, work: Path, listing: Mapping[str, RemoteFile]
-) -> tuple[dict[str, Snapshot], list[str]]:
-    found, unreadable = {}, []
-    for name in place.ids(listing):
-        try:
-            found[name] = place.manifest(name, keys, work)
-        except FileNotFoundError:
-            continue  # deleted meanwhile
-        except DataError:
-            unreadable.append(name)
-    return found, unreadable
 
 
 def sweep_orphans(context: Context, place: LocalPlace, keys: Keys, work: Path, now: datetime) -> None:
     """Delete packs that a killed backup left a day ago or longer: on a full disk a new one needs the room first."""
     listing = place.listing()
-    snapshots, unreadable = _read_all(place, keys, work, listing)
-    if not unreadable:
-        _sweep(context, place, list(snapshots.values()), listing, now, Pruned(), dry_run=False)
+    found = stand(place, keys, work, listing, installation(context))
+    if not found.unreadable:
+        _sweep(context, place, list(found.all().values()), listing, now, Pruned(), dry_run=False)
 
 
 def _sweep(

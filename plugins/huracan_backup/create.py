@@ -29,6 +29,7 @@ from huracan_backup.packs import Changed, Member, Source, Written, write_blob, w
 from huracan_backup.place import LocalPlace, Place, here
 from huracan_backup.settings import BackupSettings
 from huracan_backup.snapshots import Group, Index, Snapshot, write_manifest
+from huracan_backup.standing import named_installation
 
 __all__ = ["alone", "create", "work_folder"]
 
@@ -97,7 +98,7 @@ def create(context: Context, keys: Keys, now: datetime | None = None) -> tuple[S
             index = Index(keys.fingerprint(), tuple(maker.groups), tuple(made.left_out), problems)
             blob = maker.note(write_blob(maker.packs, work, index.as_json(), keys))
             when = now or datetime.fromtimestamp(time.time(), UTC)
-            snapshot = _snapshot(when, keys, made, maker, (blob.name, blob.size))
+            snapshot = _snapshot(when, keys, made, maker, (blob.name, blob.size), named_installation(context))
             maker.manifest = f"snapshots/{snapshot.id}.json"
             write_bytes(place.folder / maker.manifest, write_manifest(snapshot, keys))
     return snapshot, index
@@ -120,7 +121,9 @@ def _undone(place: LocalPlace, maker: _Maker) -> Iterator[None]:
         raise
 
 
-def _snapshot(now: datetime, keys: Keys, made: Made, maker: _Maker, index: tuple[str, int]) -> Snapshot:
+def _snapshot(
+    now: datetime, keys: Keys, made: Made, maker: _Maker, index: tuple[str, int], installation: str
+) -> Snapshot:
     assert made.store is not None  # make_parts raises without it
     members = [member for group in maker.groups for member in group.members]
     packs = tuple(sorted({group.pack: maker.sizes[group.pack] for group in maker.groups}.items()))
@@ -129,6 +132,7 @@ def _snapshot(now: datetime, keys: Keys, made: Made, maker: _Maker, index: tuple
         id=name, created=now, encrypted=keys.encrypts, program=__version__,
         database=made.store.kind, schema=made.store.schema, files=len(members),
         size=sum(member.size for member in members), added=maker.added + index[1], index=index, packs=packs,
+        installation=installation,
     )  # fmt: skip
 
 

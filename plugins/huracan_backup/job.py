@@ -14,7 +14,7 @@ from huracan.errors import DataError, HuracanError
 from huracan.masking import mask
 from huracan.paths import sha256_of
 from huracan.types import JobResult, Outcome, Severity
-from huracan_backup.copies import Brought, bring, prune
+from huracan_backup.copies import LONGEST_FETCH, Brought, bring, prune
 from huracan_backup.create import alone, create, work_folder
 from huracan_backup.keys import Keys
 from huracan_backup.place import HERE, LocalPlace, here, opened, place_names
@@ -53,7 +53,7 @@ def run(context: Context) -> JobResult:
 def backup(context: Context, *, send: bool = True, now: Callable[[], datetime] | None = None) -> Done:
     """Make a backup here, open all that is new in it, bring places up to date, and tell by events and the report.
 
-    Raises StoreError where the store cannot be copied, TryAgainError where the disk is full.
+    Raises StoreError where the store cannot be copied, TryAgainError where the disk is full; whatever else, it is told.
     """
     clock = now or machine_now
     began = time.monotonic()
@@ -68,6 +68,10 @@ def backup(context: Context, *, send: bool = True, now: Callable[[], datetime] |
                 _prune_here(context, keys, work, clock(), done)
     except HuracanError as error:
         _tell_failed(context, str(error), clock())
+        raise
+    except Exception as error:
+        # A bad disk or a bug: the check and the phone must say so all the same.
+        _tell_failed(context, f"{type(error).__name__}: {' '.join(str(error).split())}", clock())
         raise
     done.seconds = time.monotonic() - began
     _tell(context, done, clock())
@@ -85,7 +89,7 @@ def _make(context: Context, keys: Keys, clock: Callable[[], datetime]) -> Done:
         done = Done(*create(context, keys, clock()))
         new = {name for name in done.snapshot.needs if f"packs/{name}" not in before}
         try:
-            with work_folder(place.folder) as work:
+            with work_folder(place.folder) as work, context.long_step(LONGEST_FETCH):
                 examine(
                     place, done.snapshot.id, keys, work, context.progress.step, budget=OLD_BYTES, always=new,
                     seed=f"{clock():%Y-%m-%d} ",

@@ -20,10 +20,14 @@ __all__ = ["Keys", "new_identity", "no_keys", "read_identities"]
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What encrypts and decrypts. ``identities`` are secret: the first one's public half is always a recipient."""
+    """What encrypts and decrypts. ``identities`` are secret: the first one's public half is always a recipient.
+
+    ``accepts_plain``: take backups without encryption and seal although there are identities.
+    """
 
     identities: tuple[str, ...] = field(default=(), repr=False)
     recipients: tuple[str, ...] = ()
+    accepts_plain: bool = False
 
     @classmethod
     def of(cls, settings: BackupSettings) -> Keys:
@@ -75,8 +79,10 @@ class Keys:
         """Return the seal of a manifest by the first key, empty without keys."""
         return _seal(self.identities[0], content) if self.identities else ""
 
-    def is_sealed(self, content: bytes, seal: str) -> bool:
-        """Say whether one of the keys made the seal."""
+    def is_sealed(self, content: bytes, seal: object) -> bool:
+        """Say whether one of the keys made the seal, which may be anything that a stranger wrote."""
+        if not isinstance(seal, str) or not seal.isascii():
+            return False
         return any(hmac.compare_digest(_seal(each, content), seal) for each in self.identities)
 
 

@@ -244,7 +244,9 @@ def _write(source: IO[bytes], member: Member, target: Path | None, what: str) ->
             digest.update(block)
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
+        # Nobody else reads a secret before its own permissions hold.
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(handle, "wb") as file:  # noqa: PTH123 - of an open handle
             while block := source.read(BLOCK_BYTES):
                 digest.update(block)
                 file.write(block)

@@ -111,11 +111,15 @@ class LocalPlace(Place):
     def pack(self, name: str, size: int, work: Path, what: str) -> Iterator[Path]:
         """Give a pack where it lies."""
         del work
+        yield self.whole(name, size, what)
+
+    def whole(self, name: str, size: int, what: str) -> Path:
+        """Return a pack that was compared with its name. Raises DataError where it is gone or damaged."""
         file = self.folder / "packs" / name
         if not file.is_file():
             raise DataError(what, f"its pack {name[:12]} is gone from {self.folder}; choose another backup")
         check_stored(file, name, size, what)
-        yield file
+        return file
 
     def _small(self, path: str, work: Path | None) -> bytes:
         del work

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from huracan_backup.keys import Keys
 from huracan_backup.packs import Member, unpack
 from huracan_backup.place import Place
 from huracan_backup.snapshots import Group, Index, Snapshot
+from huracan_backup.standing import installation
 from huracan_backup.verify import missing
 
 __all__ = ["Restored", "restore_all", "restore_database", "restore_file"]
@@ -72,10 +74,18 @@ def restore_all(
             result.size += sum(member.size for member in group.members)
             step(f"restore {number}/{len(index.groups)} {group.name}")
         _place_database(stage, _staged(database, stage, target), snapshot, result)
+        # Before the champions: no trader may ever find those and no switch.
+        _lay_switches(stage / "restored/sources/switches", (target if stage.parent == target else stage) / "state")
         _take_over(stage, target)
     result.database = result.database.replace(str(stage), str(target))
     _run_sources(context, target, database, result)
     result.notes += [f"not in this backup: {line}" for line in index.left_out]
+    result.notes += [f"it was not whole when it was made: {line}" for line in index.problems]
+    if snapshot.installation not in ("", installation(context)):
+        result.notes.append(
+            f"where this machine takes the place of the old one, set backup.installation: {snapshot.installation}; "
+            "otherwise the old one's copies are never pruned"
+        )
     return result
 
 
@@ -116,7 +126,6 @@ def _place_database(stage: Path, database: str | None, snapshot: Snapshot, resul
 def _run_sources(context: Context, target: Path, database: str | None, result: Restored) -> None:
     """Let plugins take back what they gave, in the context of the restored installation."""
     folder = target / "restored" / "sources"
-    _lay_switches(folder / "switches", target / "state")
     wanted = {
         name: source.restore
         for name, source in context.plugins.backup_sources().items()
@@ -136,7 +145,7 @@ def _run_sources(context: Context, target: Path, database: str | None, result: R
                 restore(restored, folder / name)
             except (KeyboardInterrupt, StopRequested):
                 raise
-            except Exception as error:  # noqa: BLE001 - what a plugin raises must not cost the rest
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - what a plugin raises must not cost the rest
                 result.notes.append(f"source {name}: {type(error).__name__}: {error}; its files lie in {folder / name}")
 
 
@@ -164,7 +173,9 @@ def restore_file(place: Place, name: str, keys: Keys, work: Path, path: str, tar
     _fetch(place, snapshot, group, keys, work, lambda each: fetched if each == member.path else None)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.restore.tmp")
+    temporary.unlink(missing_ok=True)
     try:
+        temporary.touch(0o600, exist_ok=False)  # it may be a secret: nobody else reads it before its permissions hold
         shutil.copy2(fetched, temporary)
         temporary.replace(target)
     finally:
@@ -235,7 +246,7 @@ def _staging(target: Path) -> Iterator[Path]:
     stage = target / _INSIDE if inside else target.with_name(f".{target.name}.restoring")
     try:
         shutil.rmtree(stage, ignore_errors=True)
-        stage.mkdir(parents=True)
+        stage.mkdir(0o700, parents=True)
         yield stage
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM):
@@ -250,6 +261,7 @@ def _staging(target: Path) -> Iterator[Path]:
 def _take_over(stage: Path, target: Path) -> None:
     os.sync()  # once, for thousands of small files: what gets its name is on the disk
     if stage.parent != target:
+        stage.chmod(_mode_of(target))
         stage.replace(target)  # over an empty folder, or none
         return
     for path in sorted(stage.iterdir()):
@@ -258,3 +270,12 @@ def _take_over(stage: Path, target: Path) -> None:
             path.replace(target / f"{path.name}.restored")
         else:
             path.replace(goal)
+
+
+def _mode_of(folder: Path) -> int:
+    """Return the permissions of a folder, and those that a new one would get where there is none."""
+    if folder.is_dir():
+        return stat.S_IMODE(folder.stat().st_mode)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o777 & ~mask

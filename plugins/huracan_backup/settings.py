@@ -11,8 +11,9 @@ from pydantic import Field, SecretStr, field_validator
 
 from huracan.config import Section, SettingsPath
 
-__all__ = ["BackupSettings"]
+__all__ = ["INSTALLATION", "BackupSettings"]
 
+INSTALLATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TAKEN = ("here", "disk", "remote")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -40,6 +41,11 @@ class BackupSettings(Section):
     )
     recipients: tuple[str, ...] = Field(
         (), description="Public age keys (age1...) that can read backups as well as identity."
+    )
+    installation: str = Field(
+        "",
+        description="Whose backups these are: where several share a place, each deletes its own alone. Empty: a name "
+        "with the host's and a random part, made once; a machine that takes the place of another one takes its name.",
     )
     models: Literal["champions", "all"] = Field(
         "champions", description="Which model folders: those that champions and their history name, or all."
@@ -88,6 +94,13 @@ class BackupSettings(Section):
                     f"backup.remotes takes names of letters, digits, - and _, other than {', '.join(_TAKEN)}"
                 )
         return remotes
+
+    @field_validator("installation")
+    @classmethod
+    def _one_name(cls, installation: str) -> str:
+        if installation and INSTALLATION.fullmatch(installation) is None:
+            raise ValueError("takes up to 64 letters, digits, dots, - and _")
+        return installation
 
     @field_validator("recipients")
     @classmethod

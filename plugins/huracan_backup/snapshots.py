@@ -19,12 +19,27 @@ from huracan.errors import DataError
 from huracan.paths import canonical_json
 from huracan_backup.keys import Keys
 from huracan_backup.packs import Member
+from huracan_backup.settings import INSTALLATION
 
-__all__ = ["FORMAT", "Group", "Index", "Snapshot", "is_id", "read_index", "read_manifest", "write_manifest"]
+__all__ = [
+    "FORMAT",
+    "Group",
+    "Index",
+    "Snapshot",
+    "UnsealedError",
+    "is_id",
+    "read_index",
+    "read_manifest",
+    "write_manifest",
+]
 
 FORMAT = 1
 _PACK = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}")
+
+
+class UnsealedError(DataError):
+    """A plain backup where there is a key: one from before there was, or one that somebody else laid there."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +47,8 @@ class Snapshot:
     """A backup as its manifest says it.
 
     ``size`` are bytes of the files, ``stored`` those of all its packs, ``added`` those of packs that no earlier backup
-    had. ``index`` and ``packs`` are names of packs with their sizes.
+    had. ``index`` and ``packs`` are names of packs with their sizes. ``installation`` is whose backup it is, empty in
+    one that does not say.
     """
 
     id: str
@@ -46,6 +62,7 @@ class Snapshot:
     added: int
     index: tuple[str, int]
     packs: tuple[tuple[str, int], ...]
+    installation: str = ""
 
     @property
     def stored(self) -> int:
@@ -103,9 +120,10 @@ def _body(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def read_manifest(content: bytes, name: str, keys: Keys) -> Snapshot:
-    """Read a manifest; its seal is looked at where there are keys.
+    """Read a manifest; where there are keys it needs the seal of one of them.
 
-    Raises DataError for one that is damaged, of another backup, forged, or of a newer format.
+    Raises DataError for one that is damaged, of another backup, forged, or of a newer format; UnsealedError for a plain
+    one where there are keys that do not accept it.
     """
     try:
         value = json.loads(content)
@@ -119,16 +137,31 @@ def read_manifest(content: bytes, name: str, keys: Keys) -> Snapshot:
     body = canonical_json(value)
     if hashlib.sha256(body).hexdigest() != digest or value.get("id") != name:
         raise DataError(f"backup {name}", "its manifest was changed or damaged; choose another backup")
-    if value.get("encrypted") and keys.identities and not keys.is_sealed(body, seal):
-        raise DataError(f"backup {name}", "was sealed with another key, or by somebody else; give the key that made it")
+    if keys.identities and not keys.is_sealed(body, seal):
+        _refuse(name, bool(value.get("encrypted")), keys)
     try:
         return _snapshot(value)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError):
         raise DataError(f"backup {name}", "its manifest says nothing of use; choose another backup") from None
 
 
+def _refuse(name: str, encrypted: bool, keys: Keys) -> None:
+    """Refuse what nobody with a key has sealed. That it says itself to be plain makes it no better: anybody can."""
+    if encrypted:
+        raise DataError(f"backup {name}", "was sealed with another key, or by somebody else; give the key that made it")
+    if not keys.accepts_plain:
+        raise UnsealedError(
+            f"backup {name}",
+            "is not sealed, though there is a key: anybody may have laid it there; choose another backup, or take it "
+            "with --allow-unencrypted where you made it before there was a key",
+        )
+
+
 def _snapshot(value: Mapping[str, Any]) -> Snapshot:
-    fields = {name: value[name] for name in Snapshot.__dataclass_fields__}
+    fields = {name: value[name] for name in Snapshot.__dataclass_fields__ if name != "installation"}
+    fields["installation"] = whose = value.get("installation", "")
+    if whose != "" and INSTALLATION.fullmatch(whose) is None:
+        raise ValueError
     fields["created"] = datetime.fromisoformat(value["created"])
     fields["index"] = (value["index"][0], value["index"][1])
     fields["packs"] = tuple((name, size) for name, size in value["packs"])

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from huracan.errors import DataError
 from huracan.remote.base import RemoteFile
+from huracan.store import check_snapshot
 from huracan_backup.keys import Keys
 from huracan_backup.packs import unpack
 from huracan_backup.place import Place
 from huracan_backup.snapshots import Group, Snapshot
 
 __all__ = ["Tested", "examine", "missing", "sampled"]
+
+_DATABASE = "database/store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ def examine(
 ) -> Tested:
     """Open a backup and compare every file with its hash, or those of a random sample of about ``budget`` bytes.
 
-    The sample holds the database and the packs named by ``always``, whatever their size. Raises DataError that says
-    what is wrong with which part.
+    The sample holds the database and the packs named by ``always``, whatever their size. The database's copy is opened
+    as one. Raises DataError that says what is wrong with which part, StoreError without the program to open a dump.
     """
     snapshot = place.manifest(name, keys, work)
     where = f"backup {name} ({place.name})"
@@ -61,15 +64,32 @@ def examine(
     sizes = snapshot.needs
     if unknown := [group.name for group in index.groups if group.pack not in sizes]:
         raise DataError(where, f"its manifest does not name the pack of {unknown[0]}")
+    if all(member.path != _DATABASE for member in index.members()):
+        raise DataError(where, "holds no database")
     chosen = list(index.groups) if budget is None else sampled(index.groups, sizes, budget, f"{seed}{name}", always)
     total = 0
     for number, group in enumerate(chosen, 1):
         what = f"{where}, {group.name}"
         with place.pack(group.pack, sizes[group.pack], work, what) as file:
-            unpack(file, work, group.members, keys, snapshot.encrypted, what, lambda _: None)
+            _open(file, work, group, keys, snapshot, what)
         total += sizes[group.pack]
         step(f"backup tests {number}/{len(chosen)} {group.name}")
     return Tested(len(chosen), total)
+
+
+def _open(file: Path, work: Path, group: Group, keys: Keys, snapshot: Snapshot, what: str) -> None:
+    """Compare what a pack holds, and open the database in it: equal bytes of what was no database help nobody."""
+    database = work / "opened-database"
+    database.unlink(missing_ok=True)
+    try:
+        unpack(
+            file, work, group.members, keys, snapshot.encrypted, what,
+            lambda path: database if path == _DATABASE else None,
+        )  # fmt: skip
+        if database.exists():
+            check_snapshot(database, snapshot.database, snapshot.schema, what)
+    finally:
+        database.unlink(missing_ok=True)
 
 
 def sampled(

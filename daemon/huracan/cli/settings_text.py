@@ -21,7 +21,7 @@ from huracan.config import CoreSettings, Settings
 if TYPE_CHECKING:
     from huracan.plugin.manager import Plugins
 
-__all__ = ["MASK", "SettingText", "describe", "effective", "flow", "masked", "plain", "sample", "sections"]
+__all__ = ["MASK", "SettingText", "describe", "effective", "flow", "masked", "plain", "sample", "sections", "stated"]
 
 MASK = "********"
 
@@ -246,14 +246,18 @@ def flow(value: Any) -> str:
 
 def effective(settings: Settings) -> list[tuple[str, Any, str]]:
     """Return (dotted name, plain masked value, origin) of every setting that holds."""
+    return [
+        (dotted, MASK if origin.startswith("credential") and value else masked(value), origin)
+        for dotted, value, origin in stated(settings)
+    ]
+
+
+def stated(settings: Settings) -> Iterator[tuple[str, Any, str]]:
+    """Yield the same with nothing masked but the fields that are secrets: for no eyes."""
     models: dict[str, BaseModel] = {"": settings.core, **{f"{name}.": part for name, part in settings.sections.items()}}
-    rows = []
     for prefix, model in models.items():
         for dotted, value in _leaves(plain(model), prefix):
-            origin = _origin(settings, dotted)
-            shown = MASK if origin.startswith("credential") and value else masked(value)
-            rows.append((dotted, shown, origin))
-    return rows
+            yield dotted, value, _origin(settings, dotted)
 
 
 def _leaves(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

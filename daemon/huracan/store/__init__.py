@@ -43,7 +43,7 @@ from huracan.store.rows import (
     UniverseSelection,
 )
 from huracan.store.schema import HEAD, current_revision, refuse_newer, upgrade
-from huracan.store.snapshot import SnapshotInfo, restore_snapshot, take_snapshot
+from huracan.store.snapshot import SnapshotInfo, check_snapshot, restore_snapshot, take_snapshot
 from huracan.store.trades import Breakers, TradeConflictError, Trades
 from huracan.store.universe import UniverseSelections
 
@@ -112,6 +112,7 @@ __all__ = [
     "UniverseDecision",
     "UniverseSelection",
     "UniverseSelections",
+    "check_snapshot",
     "hourly",
     "in_memory",
     "outages",

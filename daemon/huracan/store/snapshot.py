@@ -20,14 +20,15 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, inspect, text
 
-from huracan.errors import StoreAwayError, StoreError, TryAgainError
+from huracan.errors import DataError, StoreAwayError, StoreError, TryAgainError
 from huracan.paths import sync_folder
 from huracan.store.engine import as_store_error, open_engine, parse_url, shown, sqlite_file
 from huracan.store.schema import current_revision, refuse_newer
 
-__all__ = ["SnapshotInfo", "restore_snapshot", "take_snapshot"]
+__all__ = ["SnapshotInfo", "check_snapshot", "restore_snapshot", "take_snapshot"]
 
 _PAGES_AT_ONCE = 2000
+_VERSIONS = "alembic_version"
 _POLL_SECONDS = 1.0
 _LOCK_WAIT_SECONDS = 300.0
 _OF_DEBIAN = Path("/usr/lib/postgresql")
@@ -71,7 +72,31 @@ def restore_snapshot(
         _restore_postgresql(source, url, tick)
 
 
+def check_snapshot(source: Path, kind: str, schema: str | None, what: str) -> None:
+    """Open a snapshot as a database, without making one out of it, and compare its schema.
+
+    It may take minutes without a word. Raises DataError about ``what`` where it cannot be opened, is damaged or holds
+    another schema, StoreError where the program for it is missing.
+    """
+    found = _schema_of_sqlite(source, what) if kind == "sqlite" else _schema_of_dump(source, what)
+    if found != schema:
+        raise DataError(what, f"its database has schema {found}, its manifest says {schema}")
+
+
 # ------------------------------------------------------------------------------------------------------------- SQLite
+
+
+def _schema_of_sqlite(source: Path, what: str) -> str | None:
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro&immutable=1", uri=True)) as copy:
+            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+            tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master")}
+            row = copy.execute("SELECT version_num FROM alembic_version").fetchone() if _VERSIONS in tables else None
+    except sqlite3.Error as error:
+        raise DataError(what, f"its database cannot be opened: {error}") from None
+    if found != "ok":
+        raise DataError(what, f"its database is damaged: {' '.join(str(found).split())}")
+    return str(row[0]) if row else None
 
 
 def _take_sqlite(engine: Engine, target: Path, tick: Callable[[], None]) -> SnapshotInfo:
@@ -165,12 +190,39 @@ def _restore_postgresql(source: Path, url: URL, tick: Callable[[], None]) -> Non
     _run_program([program, *arguments, f"--dbname={_address(url)}", str(source)], url, tick)
 
 
-def _program(name: str, server: int, url: URL) -> str:
-    """Return the oldest installed program that is as new as the server; Debian keeps each version in a folder."""
+def _schema_of_dump(source: Path, what: str) -> str | None:
+    """Read a dump from end to end as SQL that goes nowhere, then the one table that says its schema."""
+    versions = _installed("pg_restore")
+    if not any(versions):
+        raise StoreError("database: pg_restore is needed to open the backup's copy; apt-get install postgresql-client")
+    program, said = versions[max(versions)], ""
+    for arguments in (["--file=/dev/null"], ["--data-only", f"--table={_VERSIONS}", "--file=-"]):
+        try:
+            done = subprocess.run(
+                [program, *arguments, source], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                errors="replace", check=False,
+            )  # fmt: skip
+        except OSError as error:
+            raise StoreError(f"database: {program} cannot be started: {error.strerror}") from None
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["?"]
+            raise DataError(what, f"its database cannot be opened: {lines[0]}")
+        said = done.stdout
+    found = re.search(rf"^COPY \S*{_VERSIONS} .*?;\n([^\n\\]+)$", said, flags=re.MULTILINE)
+    return found[1] if found else None
+
+
+def _installed(name: str) -> dict[int, Path]:
+    """Return the installed programs of a name by version; Debian keeps each version in a folder."""
     candidates = [path for path in sorted(_OF_DEBIAN.glob(f"*/bin/{name}")) if os.access(path, os.X_OK)]
     if (first := shutil.which(name)) is not None:
         candidates.insert(0, Path(first))
-    versions = {_version_of(path): path for path in reversed(candidates)}
+    return {_version_of(path): path for path in reversed(candidates)}
+
+
+def _program(name: str, server: int, url: URL) -> str:
+    """Return the oldest installed program that is as new as the server."""
+    versions = _installed(name)
     fitting = [version for version in versions if version >= server]
     if fitting:
         return str(versions[min(fitting)])

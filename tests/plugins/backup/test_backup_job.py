@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from huracan.context import Context
-from huracan.errors import SettingsError, StoreError, TryAgainError, UsageError
-from huracan.types import CheckState, Outcome
+from huracan.errors import DataError, SettingsError, StoreError, TryAgainError, UsageError
+from huracan.store import Store
+from huracan.types import CheckState, Outcome, Severity
 from huracan_backup.chat import backup as chat
 from huracan_backup.check import check_backup
 from huracan_backup.job import backup, run
 from huracan_backup.keys import Keys, new_identity
+from huracan_backup.place import here
 from huracan_backup.report import read_report, write_report
 from huracan_backup.settings import BackupSettings
 from huracan_backup.snapshots import Group
@@ -65,6 +69,55 @@ def test_no_backup_is_an_error_and_the_check_fails_until_there_is_one(
     assert "is damaged; there is none" in found.detail
     run(context)
     assert check_backup(context).state is CheckState.OK
+
+
+@pytest.mark.parametrize("raised", [OSError(5, "Input/output error"), KeyError("a bug")])
+def test_a_bad_disk_or_a_bug_is_told_as_well(
+    raised: Exception, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup(context)
+
+    def fails(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("huracan_backup.create.groups_of_workspace", fails)
+    with pytest.raises(type(raised)):
+        run(context)
+    event = context.store.events.recent()[0]
+    assert (event.kind, event.severity) == ("backup.failed", Severity.ERROR)
+    assert event.title == f"no backup: {type(raised).__name__}: {raised}"
+    assert check_backup(context).state is CheckState.FAILED
+    assert "Backup failed" in chat(context, ()).text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("UPDATE alembic_version SET version_num = '0001'", "its database has schema 0001, its manifest says"),
+        ("DELETE FROM alembic_version", "its database has schema None, its manifest says"),
+        ("", "its database cannot be opened: file is not a database"),
+    ],
+)
+def test_a_copy_of_the_database_that_is_none_is_no_backup_although_its_hash_is_right(
+    change: str, words: str, context: Context, moody: Moody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: Any = Store.snapshot
+
+    def spoilt(self: Store, target: Path, tick: Callable[[], None]) -> Any:
+        info = real(self, target, tick)
+        if change:
+            with closing(sqlite3.connect(target)) as copy, copy:
+                copy.execute(change)
+        else:
+            target.write_bytes(b"rubbish" * 1000)
+        return info
+
+    monkeypatch.setattr(Store, "snapshot", spoilt)
+    with pytest.raises(DataError, match=words):
+        run(context)
+    assert here(context).ids() == []
+    assert moody.puts == []
+    assert check_backup(context).state is CheckState.FAILED
 
 
 def test_the_check_says_how_old_the_last_one_is(context: Context) -> None:

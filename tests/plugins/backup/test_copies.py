@@ -105,6 +105,63 @@ def test_a_pack_that_rots_in_the_newest_copy_is_found_and_sent_again(
         examine(there(moody), done.snapshot.id, keys, work, lambda _: None)
 
 
+def test_mending_puts_no_rotten_pack_of_this_machine_over_a_whole_one_there(
+    context: Context,
+    moody: Moody,
+    keys: Keys,
+    at: Clock,
+    night: Night,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    night("20261118")
+    night("20261119")
+    first = backup(context, now=at(0))
+    rotten_here, rotten_there = (
+        next(group.pack for group in first.index.groups if group.name == name)
+        for name in ("runs/20261118Z", "runs/20261119Z")
+    )
+    whole = (there(moody).folder / "packs" / rotten_here).read_bytes()
+    damage(here(context).folder / "packs" / rotten_here)
+    damage(there(moody).folder / "packs" / rotten_there)
+
+    # Tonight's sample here does not hit the rotten one, that of over there does.
+    def all_of_it(*arguments: Any, **options: Any) -> Any:
+        return examine(*arguments, **{**options, "budget": None})
+
+    monkeypatch.setattr("huracan_backup.job.examine", lambda *_, **__: None)
+    monkeypatch.setattr("huracan_backup.copies.examine", all_of_it)
+    done = backup(context, now=at(1))
+    (problem,) = done.problems
+    assert problem.startswith(f"remote: backup {done.snapshot.id} (here), pack {rotten_here[:12]}: was changed")
+    assert problem.endswith("it is not sent, and the next backup makes it again")
+    assert (there(moody).folder / "packs" / rotten_here).read_bytes() == whole
+    with work_folder(tmp_path / "verify") as work:
+        examine(there(moody), done.snapshot.id, keys, work, lambda _: None)
+    assert backup(context, now=at(2)).problems == []
+    with work_folder(tmp_path / "verify") as work:
+        examine(here(context), here(context).ids()[-1], keys, work, lambda _: None)
+
+
+def test_a_rotten_pack_is_not_sent_and_the_next_backup_makes_it_again(
+    context: Context, moody: Moody, at: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moody.fails = TryAgainError("away")
+    first = backup(context, now=at(0))
+    model = next(group.pack for group in first.index.groups if group.name.startswith("models/"))
+    damage(here(context).folder / "packs" / model)
+    moody.fails = None
+    with monkeypatch.context() as patch:
+        patch.setattr("huracan_backup.job.examine", lambda *_, **__: None)
+        done = backup(context, now=at(1))
+    assert [line for line in done.problems if "it is not sent, and the next backup makes it again" in line]
+    assert not (there(moody).folder / "packs" / model).exists()
+    assert there(moody).ids() == []
+    last = backup(context, now=at(2))
+    assert model not in last.snapshot.needs
+    assert last.snapshot.id in there(moody).ids()
+
+
 def test_a_pack_that_rots_on_this_machine_is_made_again(
     context: Context, moody: Moody, keys: Keys, at: Clock, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from huracan import hookimpl
+from huracan.app import load_settings, open_application
 from huracan.context import Context
 from huracan.errors import StoreError
 from huracan.paths import write_json
@@ -146,6 +147,39 @@ def test_with_a_key_secrets_are_in_it_as_credentials_but_not_the_key_itself(
     assert found["settings/credentials/backup__remotes__b__access_key"] == b"second"
     assert not any(keys.identities[0].encode() in content for content in found.values())
     assert (tmp_path / "out/settings/credentials/remote__secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_with_a_key_what_the_environment_and_credentials_say_is_in_it_too(
+    tmp_path: Path, workspace: Path, keys: Keys
+) -> None:
+    (tmp_path / "settings.yaml").write_text(f"workspace: {workspace}\nbackup: {{keep_here: 4}}\n")
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "alerts__expire_hours").write_text("12")
+    url = f"sqlite:///{tmp_path / 'mine.db'}"
+    context = open_application(
+        [tmp_path / "settings.yaml"],
+        {
+            "HURACAN_DATABASE": url, "HURACAN_BACKUP__IDENTITY": keys.identities[0], "HURACAN_BACKUP__KEEP_DAILY": "9",
+            "HURACAN_SCHEDULE__PIPELINES": '{"nightly": "03:00"}', "HURACAN_ALERTS__LEAST": "warning",
+            "CREDENTIALS_DIRECTORY": str(tmp_path / "credentials"), "HURACAN_PLUGINS_ONLY": "backup",
+        },
+        log_file=False,
+    )  # fmt: skip
+    with context.store:
+        found = content_of(context, create(context, keys), keys, tmp_path / "out")
+    assert found["settings/00-settings.yaml"] == (tmp_path / "settings.yaml").read_bytes()
+    assert yaml.safe_load(found["settings/01-environment.yaml"]) == {
+        "alerts": {"least": "warning"}, "backup": {"keep_daily": 9}, "schedule": {"pipelines": {"nightly": "03:00"}},
+    }  # fmt: skip
+    assert found["settings/credentials/database"] == url.encode()
+    assert found["settings/credentials/alerts__expire_hours"] == b"12.0"
+    assert not any(keys.identities[0].encode() in content for content in found.values())
+    # Put where it belongs, it says the same as before.
+    again, _ = load_settings(
+        sorted((tmp_path / "out/settings").glob("*.yaml")),
+        {"CREDENTIALS_DIRECTORY": str(tmp_path / "out/settings/credentials"), "HURACAN_PLUGINS_ONLY": "backup"},
+    )
+    assert again.core == context.settings.core
 
 
 def test_with_a_key_settings_files_and_secrets_are_in_it_and_nothing_can_be_read_from_outside(

@@ -30,7 +30,7 @@ def test_every_step_of_the_page_works(repository: Path, tmp_path: Path, night: C
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m huracan "$@"\n')
     program.chmod(0o755)
     steps = blocks(page, "bash")
-    assert len(steps) >= 8
+    assert len(steps) == 9
     script = "\n".join(f"echo '=== step {number}'\n{step}" for number, step in enumerate(steps, 1))
     environment = {
         **os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "HURACAN_PLUGINS_ONLY": "backup,remote",
@@ -46,6 +46,8 @@ def test_every_step_of_the_page_works(repository: Path, tmp_path: Path, night: C
     assert "workspace/champions/BTC-USDT.json" in by_step[4]
     assert champion in by_step[5]
     assert "came back, each compared with its hash" in by_step[7]
+    assert "came back, each compared with its hash" in by_step[8]
+    assert (tmp_path / "from-remote/champions/BTC-USDT.json").read_text() == champion
     assert (tmp_path / "old-champion.json").read_text() == champion
     assert (tmp_path / "work/champions/BTC-USDT.json").read_text() == champion
     assert (tmp_path / "work/models/BTC-USDT/20261119_020000Z/model.bin").stat().st_size == 50_000

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyrage
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
@@ -139,6 +140,17 @@ def test_nobody_reads_a_pack_without_its_key(tmp_path: Path, keys: Keys) -> None
         unpack(file, tmp_path, written.members, Keys(), True, "it", lambda _: None)
     with pytest.raises(DataError, match="this key does not fit"):
         unpack(file, tmp_path, written.members, Keys((new_identity()[0],)), True, "it", lambda _: None)
+
+
+def test_a_pack_is_opened_without_this_program(tmp_path: Path) -> None:
+    """What `age -d -i backup.key NAME | zstd -d | tar t` does, as the page on disaster recovery says."""
+    secret, _ = new_identity()
+    (tmp_path / "a").write_bytes(b"content")
+    written = write_pack(tmp_path, tmp_path, [Source("workspace/a", tmp_path / "a", 1)], Keys((secret,)), nothing)
+    plain = pyrage.decrypt((tmp_path / written.name).read_bytes(), [pyrage.x25519.Identity.from_str(secret)])
+    tar = zstandard.ZstdDecompressor().stream_reader(plain).read()
+    with tarfile.open(fileobj=io.BytesIO(tar)) as opened:
+        assert opened.getnames() == ["workspace/a"]
 
 
 def test_a_recipient_reads_with_a_key_that_this_machine_never_had(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,6 +22,7 @@ from huracan.errors import DataError, HuracanError, LockedError, StoreError, Try
 from huracan.run.lock import daemon_lock, run_lock
 from huracan.testing import stand_in
 from huracan.types import BackupSource
+from huracan_backup import packs
 from huracan_backup import restore as module
 from huracan_backup.create import create, work_folder
 from huracan_backup.keys import Keys
@@ -89,6 +93,102 @@ def test_a_trader_that_was_stopped_stays_stopped_after_the_restore(
     create(context, keys)
     restore(tmp_path / "new")
     assert json.loads((tmp_path / "new/state/kill.json").read_text()) == {"stopped": True}
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_restore_that_is_killed_leaves_no_champion_without_the_switch(
+    stands: bool,
+    context: Context,
+    keys: Keys,
+    write: Write,
+    restore: Restore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write("state/kill.json", '{"stopped": true}')
+    create(context, keys)
+    target = tmp_path / "new"
+    if stands:
+        (target / "backups").mkdir(parents=True)
+    real, seen = Path.replace, []
+
+    def looks(self: Path, goal: Path) -> Path:
+        moved = real(self, goal)
+        if (target / "champions").exists():
+            seen.append((target / "state/kill.json").exists())
+        return moved
+
+    monkeypatch.setattr(Path, "replace", looks)
+    restore(target)
+    assert seen
+    assert all(seen)
+
+
+def test_a_plugin_that_wants_to_end_the_program_costs_itself_alone_and_what_was_not_whole_is_said(
+    make_context: Callable[..., Context], tmp_path: Path, write: Write
+) -> None:
+    def collect(_: Context, folder: Path) -> None:
+        (folder / "orders.csv").write_text("1,2")
+
+    def leaves(*_: object) -> None:
+        raise SystemExit(7)
+
+    @hookimpl
+    def huracan_backup_sources() -> list[BackupSource]:
+        return [BackupSource("orders", collect, leaves), BackupSource("away", leaves)]
+
+    context = make_context(
+        {}, plugins=["backup"], extra=[stand_in("mine", huracan_backup_sources=huracan_backup_sources)]
+    )
+    create(context, Keys())
+    with work_folder(tmp_path / "w") as work:
+        result = restore_all(
+            context, here(context), here(context).ids()[0], Keys(), work, tmp_path / "new", None, lambda _: None
+        )
+    assert any(note.startswith("source orders: SystemExit: 7; its files lie in") for note in result.notes)
+    assert "it was not whole when it was made: source away: SystemExit: 7" in result.notes
+
+
+def test_nobody_else_reads_what_is_being_restored(
+    context: Context, restore: Restore, place: LocalPlace, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, seen = os.utime, []
+
+    def looks(path: Path, **options: Any) -> None:
+        if path.is_relative_to(tmp_path / ".new.restoring"):
+            seen.append(stat.S_IMODE((tmp_path / ".new.restoring").stat().st_mode))
+        real(path, **options)
+
+    monkeypatch.setattr(os, "utime", looks)
+    mask = os.umask(0o022)
+    try:
+        restore(tmp_path / "new")
+        assert set(seen) == {0o700}
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o755, "at the end it is as others are made"
+        (tmp_path / "next").mkdir(0o750)
+        restore(tmp_path / "next")
+        assert stat.S_IMODE((tmp_path / "next").stat().st_mode) == 0o750
+    finally:
+        os.umask(mask)
+
+
+def test_a_secret_is_never_open_to_others_on_its_way(
+    keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    (tmp_path / "secret").chmod(0o600)
+    written = packs.write_pack(
+        tmp_path / "packs",
+        tmp_path,
+        [packs.Source("settings/credentials/x", tmp_path / "secret", 7)],
+        keys,
+        lambda: None,
+    )
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)
+    packs.unpack(
+        tmp_path / "packs" / written.name, tmp_path, written.members, keys, True, "it", lambda _: tmp_path / "out"
+    )
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o600, "as it was made, before its permissions are set"
 
 
 def test_a_plugin_takes_back_what_it_gave_in_the_restored_installation(

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from huracan.errors import StoreError, TryAgainError
-from huracan.store import Store, restore_snapshot
+from huracan.errors import DataError, StoreError, TryAgainError
+from huracan.store import Store, check_snapshot, restore_snapshot
 from huracan.store import snapshot as module
 from huracan.store.engine import parse_url
 from huracan.store.schema import HEAD
@@ -211,6 +211,41 @@ def test_a_pg_dump_that_is_missing_or_too_old_is_named_with_the_package_that_bri
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(StoreError, match="none is installed"):
             store.snapshot(tmp_path / "dump")
+
+
+def test_a_copy_is_opened_to_test_it_whatever_its_bytes_say(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path / 'huracan.db'}", tmp_path) as store:
+        fill(store, 300)
+        info = store.snapshot(tmp_path / "copy")
+    check_snapshot(tmp_path / "copy", "sqlite", HEAD, "the copy")
+    with pytest.raises(DataError, match=f"the copy: its database has schema {HEAD}, its manifest says 0001"):
+        check_snapshot(tmp_path / "copy", "sqlite", "0001", "the copy")
+    content = bytearray((tmp_path / "copy").read_bytes())
+    content[40_000:80_000] = b"\xff" * 40_000
+    (tmp_path / "copy").write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"the copy: its database (is damaged|cannot be opened)"):
+        check_snapshot(tmp_path / "copy", info.kind, info.schema, "the copy")
+    assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy"], "nothing is left beside it"
+
+
+def test_a_dump_is_read_to_its_end_to_test_it(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(postgres_url, None) as store:
+        fill(store, 50)
+        info = store.snapshot(tmp_path / "dump")
+    check_snapshot(tmp_path / "dump", "postgresql", HEAD, "the copy")
+    with pytest.raises(DataError, match=f"the copy: its database has schema {HEAD}, its manifest says 0001"):
+        check_snapshot(tmp_path / "dump", "postgresql", "0001", "the copy")
+    content = (tmp_path / "dump").read_bytes()
+    for cut in (content[:-2000], content[:3000], b"no dump at all" * 100):
+        (tmp_path / "dump").write_bytes(cut)
+        with pytest.raises(DataError, match="the copy: its database cannot be opened: pg_restore"):
+            check_snapshot(tmp_path / "dump", info.kind, info.schema, "the copy")
+    monkeypatch.setattr(module, "_OF_DEBIAN", tmp_path / "nowhere")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StoreError, match="apt-get install postgresql-client"):
+        check_snapshot(tmp_path / "dump", info.kind, info.schema, "the copy")
 
 
 def test_nothing_is_restored_over_a_database_or_from_a_newer_schema(tmp_path: Path) -> None:
