@@ -244,7 +244,7 @@ run_tests() {
   step mypy
   step lint-imports
   if command -v shellcheck >/dev/null; then
-    step shellcheck -x install.sh .ci/run tests/systemd/box.sh
+    step shellcheck -x -a install.sh .ci/run tests/systemd/box.sh
   fi
   step python -m pytest -q -n 3 -m "not soak and not systemd" "$@"
   # One real systemd for all of them, so one after the other.

@@ -4,35 +4,51 @@
 # ------------------------------------------------------------------------------------------------------------ as huracan
 
 # Run a command as user huracan (with become=yes: in place of this shell), with the credentials that its services get.
-# They lie in a file system of this process alone, in memory, which goes when the process does.
+# They lie in a file system of this process alone, in memory, which goes when the process does. With switch=yes it gets
+# the one alone that names the workspace, if there is such: who stops trading waits for no secret and is stopped by none.
+# With lenient=yes a sealed one that cannot be opened is left out, unless it says where the data is.
 as_huracan() {
+  local names='*'
   local enter=(env -u XDG_RUNTIME_DIR -u DBUS_SESSION_BUS_ADDRESS HOME=/var/lib/huracan USER=huracan LOGNAME=huracan
     setpriv --reuid=huracan --regid=huracan --init-groups --inh-caps=-all --no-new-privs --)
   [[ -z "${stay_root:-}" ]] || enter=(env)
-  if [[ -z "$(find /etc/huracan/credentials /etc/huracan/credentials.encrypted -type f 2>/dev/null)" ]]; then
+  [[ -z "${switch:-}" ]] || names='[Ww][Oo][Rr][Kk][Ss][Pp][Aa][Cc][Ee]'
+  if [[ -z "$(find /etc/huracan/credentials /etc/huracan/credentials.encrypted -type f -name "$names" 2>/dev/null)" ]]; then
     ${become:+exec} "${enter[@]}" "$@"
     return
   fi
-  mkdir -p -m 0755 /run/huracan-credentials
+  mkdir -p /run/huracan-credentials
   # shellcheck disable=SC2016
   ${become:+exec} unshare --mount --propagation slave sh -euc '
-    folder=/run/huracan-credentials
+    lenient="$1" names="$2" folder=/run/huracan-credentials
+    shift 2
     mount -t tmpfs -o mode=0700,size=4m huracan-credentials "$folder"
-    find /etc/huracan/credentials -type f -exec cp -t "$folder" {} +
-    for sealed in /etc/huracan/credentials.encrypted/*; do
-      [ ! -f "$sealed" ] || systemd-creds --name= decrypt "$sealed" "$folder/${sealed##*/}"
+    find /etc/huracan/credentials -type f -name "$names" ! -name ".*" -exec cp -t "$folder" {} +
+    for sealed in /etc/huracan/credentials.encrypted/$names; do
+      [ -f "$sealed" ] || continue
+      name="${sealed##*/}"
+      why="$(systemd-creds --name= decrypt "$sealed" "$folder/$name" 2>&1 >/dev/null)" && continue
+      printf "huracan: %s cannot be opened and is left out: %s\n" "$sealed" "$(printf %s "$why" | tail -n 1)" >&2
+      rm -f "$folder/$name"
+      case "$lenient:$(printf %s "$name" | tr "[:upper:]" "[:lower:]")" in
+        :* | yes:workspace | yes:database)
+          echo "huracan: nothing is done without it: seal it anew with systemd-creds, or remove it" >&2
+          exit 2
+          ;;
+      esac
     done
     chown -R huracan:huracan "$folder"
-    chmod 0400 "$folder"/*
+    find "$folder" -type f -exec chmod 0400 {} +
     export CREDENTIALS_DIRECTORY="$folder"
-    exec "$@"' sh "${enter[@]}" "$@"
+    exec "$@"' sh "${lenient:-}" "$names" "${enter[@]}" "$@"
 }
 
 print_wrapper() {
   cat <<'TEXT'
 #!/usr/bin/env bash
 # The command huracan. For root it works as user huracan, so that no file of root's appears in the workspace; only
-# `huracan units` stays root, for it writes to /etc/systemd. Made by install.sh of Huracan; an upgrade writes it anew.
+# `huracan units` stays root, for it writes to /etc/systemd. What stops and starts trading and the schedule gets no
+# secrets. Made by install.sh of Huracan; an upgrade writes it anew.
 set -euo pipefail
 
 TEXT
@@ -52,10 +68,12 @@ for argument in "$@"; do
 done
 if ((EUID != 0)); then
   exec /opt/huracan/current/bin/huracan "$@"
-elif [[ "$word" == units ]]; then
-  stay_root=yes
 fi
-become=yes
+case "$word" in
+  units) stay_root=yes ;;
+  kill | pause | resume) switch=yes ;;
+esac
+become=yes lenient=yes
 as_huracan /opt/huracan/current/bin/huracan "$@"
 TEXT
 }
@@ -77,6 +95,9 @@ ensure_wrapper() {
 
 # -------------------------------------------------------------------------------------------------------------- releases
 
+# What a release has beyond what Huracan cannot do without; more stands in packages.txt.
+readonly extras=audit,pdf,postgresql,s3,sftp
+
 # A release is named by what it is made from: the same checkout is the same release, and is built once.
 release_name() {
   local version stamp
@@ -86,6 +107,7 @@ release_name() {
     {
       find daemon plugins pyproject.toml constraints.txt -type f ! -path '*/__pycache__/*' -print0 |
         LC_ALL=C sort -z | xargs -0 sha256sum
+      printf '%s\n' "$extras"
       cat "$etc/packages.txt" 2>/dev/null || true
       "${base:-true}" -VV
     } | sha256sum | cut -c1-10
@@ -99,6 +121,7 @@ installed_release() { basename -- "$(readlink -- "$current" 2>/dev/null)"; }
 libraries() {
   {
     sed '/^version = /d' "$root/pyproject.toml"
+    printf '%s\n' "$extras"
     cat "$root/constraints.txt" "$etc/packages.txt" 2>/dev/null || true
     "$base" -VV
   } | sha256sum | cut -d' ' -f1
@@ -120,7 +143,7 @@ build_release() {
   "$base" -m venv "$folder"
   copy_libraries "$folder"
   "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --use-pep517 \
-    -c "$root/constraints.txt" "$root[pdf,postgresql,s3,sftp]" "${more[@]}" >&2 ||
+    -c "$root/constraints.txt" "${root}[$extras]" "${more[@]}" >&2 ||
     die "pip could not build $folder; see above. Is PyPI reachable from here?"
   sync -f "$folder" # the mark must not outlive a power cut that the files did not
   printf '%s\n' "${folder##*/}" "$(libraries)" | write_file "$folder/$built" root:root 644
@@ -210,6 +233,7 @@ read_settings() {
 
 # What `huracan units` wrote, by its mark; what the owner laid beside it (systemctl edit) is not ours to remove.
 unit_files() {
+  # shellcheck disable=SC2016 # the mark has these letters
   grep -rlZ --include='*huracan*' --include='*.conf' 'Rendered by `huracan units`' \
     /etc/systemd/system /etc/sysusers.d /etc/tmpfiles.d /etc/polkit-1/rules.d 2>/dev/null || true
 }
@@ -235,8 +259,8 @@ units_are_good() {
   "$base" -c 'import json, sys; sys.exit(bool(json.load(sys.stdin)["changes"]))' <<<"$said" || return 1
   if [[ -n "$exchange" ]]; then
     systemctl is-enabled --quiet huracan.target && systemctl is-active --quiet huracan.target
-  else
-    ! systemctl is-enabled --quiet huracan.target 2>/dev/null
+  elif systemctl is-enabled --quiet huracan.target 2>/dev/null; then
+    return 1
   fi
 }
 
@@ -261,15 +285,15 @@ unwell() {
 
 # A daemon that falls over at once is found on the second look.
 runs_well() {
-  local patience
-  for patience in {1..20}; do
+  for _ in {1..20}; do
     [[ -z "$(unwell)" ]] && break
     sleep 1
   done
-  ((patience < 20)) && sleep 3 && [[ -z "$(unwell)" ]] || {
+  [[ -n "$(unwell)" ]] || sleep 3
+  if [[ -n "$(unwell)" ]]; then
     say "not active: $(unwell | tr '\n' ' ')(see: journalctl -u UNIT)"
     return 1
-  }
+  fi
   as_huracan "$current/bin/huracan" status >/dev/null
 }
 

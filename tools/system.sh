@@ -8,6 +8,7 @@ readonly releases="$home/releases"
 readonly current="$home/current"
 readonly etc=/etc/huracan
 readonly data=/var/lib/huracan
+readonly secrets=/run/huracan-credentials # where the command has its own file system for them
 readonly wrapper=/usr/local/bin/huracan
 readonly journal="$home/upgrade-under-way"
 readonly database_copy="$home/before-upgrade/huracan.db"
@@ -162,8 +163,9 @@ ensure_folders() {
   ensure_folder "$releases" root:root 755
   ensure_folder "$home/before-upgrade" huracan:huracan 700
   ensure_folder "$etc" root:root 755
-  # Written to by `huracan dropbox login`, which works as huracan; for services all of /etc is read-only.
-  ensure_folder "$etc/conf.d" root:huracan 2770
+  # Written to by `huracan dropbox login`, which works as huracan; for services all of /etc is read-only. The group, in
+  # which trading users are, may not: settings say which programs run.
+  ensure_folder "$etc/conf.d" huracan:huracan 2750
   ensure_folder "$etc/credentials" root:root 700
   ensure_folder "$etc/credentials.encrypted" root:root 700
   ensure_folder "$data" huracan:huracan 750
@@ -222,13 +224,32 @@ remove_user() {
   ! getent group huracan >/dev/null || groupdel huracan
 }
 
+# A workspace that is a link, a mount, or holds one, may lie beside what others keep there: only what is huracan's goes.
+purge_data() {
+  local target
+  target="$(realpath -m -- "$data")"
+  if [[ ! -L "$data" ]] && ! mountpoint --quiet -- "$data" && rm -rf --one-file-system -- "$data" 2>/dev/null; then
+    return 0
+  fi
+  if getent passwd huracan >/dev/null; then
+    find "$target" -mindepth 1 -user huracan -delete 2>/dev/null || true
+  fi
+  [[ ! -L "$data" ]] || rm -f -- "$data"
+  if [[ -d "$target" ]] && ! rmdir -- "$target" 2>/dev/null; then
+    # The number of a user who is gone may be given to another one.
+    find "$target" -user huracan -exec chown root:root -- {} + 2>/dev/null || true
+    say "left: $target, which is a mount or holds what is not huracan's"
+  fi
+}
+
 system_uninstall() {
   [[ -z "$(unit_files | tr '\0' ' ')" ]] || change "stop the services and remove the units" remove_units
   [[ ! -e "$wrapper" ]] || change "remove the command $wrapper" rm -f -- "$wrapper"
+  [[ ! -d "$secrets" ]] || change "remove $secrets" rm -rf -- "$secrets"
   [[ ! -e "$home" ]] || change "remove $home" rm -rf -- "$home"
   if [[ -n "$purge" ]]; then
     [[ ! -e "$etc" ]] || change "remove $etc" rm -rf -- "$etc"
-    [[ ! -e "$data" ]] || change "remove $data with all models, champions and the ledger" rm -rf -- "$data"
+    [[ ! -e "$data" && ! -L "$data" ]] || change "remove $data with all models, champions and the ledger" purge_data
     ! getent passwd huracan >/dev/null || change "remove the user and group huracan" remove_user
   fi
   [[ -z "$dry_run" ]] || return 0

@@ -60,7 +60,10 @@ def open_application(
         settings.core.logging, paths.logs if create and log_file else None, log_style, log_stream or sys.stderr
     )
     store = _open_store(settings, paths, create)
-    return assemble(settings, plugins, store, clock or SystemClock(), progress=progress)
+    context = assemble(settings, plugins, store, clock or SystemClock(), progress=progress)
+    for note in settings.notes:
+        context.log.warning("%s", note)
+    return context
 
 
 def assemble(

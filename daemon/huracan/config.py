@@ -180,7 +180,9 @@ class CoreSettings(Section):
     alerts: AlertSettings = Field(default_factory=AlertSettings, description="Which events go to which channels.")
     jobs: dict[str, JobOverride] = Field(default_factory=dict, description="Limits, retries and resources by job name.")
     control_socket: SettingsPath | None = Field(
-        None, description="Where the daemon listens for `huracan start` and the like; empty: in the workspace's state."
+        None,
+        description="Where the daemon listens for `huracan start` and the like; empty: /run/huracan/control.sock where "
+        "the unit of an installation made that folder, else in the workspace's state.",
     )
 
 
@@ -193,17 +195,19 @@ _T = TypeVar("_T", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class RawSettings:
-    """The merged sources before validation: nested values and the origin of each leaf by dotted name."""
+    """The merged sources before validation: nested values, the origin of each leaf by dotted name, and one line for
+    each part of a source that was passed over."""
 
     values: Mapping[str, Any]
     origins: Mapping[str, Origin]
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, files: Sequence[Path] | None, environment: Mapping[str, str]) -> RawSettings:
         """Read all sources. ``files`` None means /etc/huracan. Raises SettingsError naming file, line and mistake."""
         layers: list[Layer] = read_layers(files, environment)
         values, origins = merge(layers)
-        return cls(values, origins)
+        return cls(values, origins, tuple(note for layer in layers for note in layer.notes))
 
     def core(self) -> CoreSettings:
         """Validate the core's own sections."""
@@ -225,6 +229,8 @@ class Settings:
     files: tuple[Path, ...] | None = None
     mistakes: tuple[str, ...] = ()
     """One line per mistake, for commands that show what is wrong in place of refusing to start."""
+    notes: tuple[str, ...] = ()
+    """One line per part of a source that was passed over, and should not lie there."""
 
     def section(self, model: type[_T]) -> _T:
         """Return the section of this type. Raises SettingsError where no enabled plugin brought it."""

@@ -17,14 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huracan.errors import HuracanError, SettingsError, TryAgainError, UsageError
+from huracan.workspace import DEFAULT
 
 if TYPE_CHECKING:
     from huracan.config import CoreSettings
     from huracan.supervise.base import StopSwitch
 
-__all__ = ["ControlServer", "ask", "socket_path"]
+__all__ = ["RUN_SOCKET", "ControlServer", "ask", "socket_path"]
 
 Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+RUN_SOCKET = Path("/run/huracan/control.sock")
+"""Where the daemon of an installation listens: systemd makes the folder when it starts ``huracan.service``."""
 
 _LONGEST_LINE = 64 * 1024
 _PATIENCE = 5.0
@@ -33,8 +37,12 @@ _MOST_AT_ONCE = 8
 
 
 def socket_path(core: CoreSettings) -> Path:
-    """Return where the daemon of these settings listens."""
-    return core.control_socket or core.workspace / "state" / "control.sock"
+    """Return where the daemon of these settings listens; whoever asks the daemon finds the same place by them."""
+    if core.control_socket is not None:
+        return core.control_socket
+    if core.workspace == DEFAULT.resolve() and RUN_SOCKET.parent.is_dir():
+        return RUN_SOCKET
+    return core.workspace / "state" / "control.sock"
 
 
 def ask(path: Path, request: Mapping[str, Any], patience: float = _PATIENCE) -> dict[str, Any]:

@@ -29,10 +29,13 @@ class Orders:
         }  # fmt: skip
 
     def handle(self, request: Answer) -> Answer:
-        """Do what is asked. Raises UsageError for what cannot be done."""
+        """Do what is asked. Raises UsageError for what cannot be done, or is meant for another workspace's daemon."""
         known = self._known.get(request.get("do"))
         if known is None:
             raise UsageError(f"the daemon cannot {request.get('do')!r}; it can {', '.join(map(str, self._known))}")
+        meant, ours = request.get("workspace"), self._daemon.context.paths.workspace.resolve()
+        if meant is not None and str(meant) != str(ours):
+            raise UsageError(f"this daemon works in {ours}, not in {meant}")
         return known(request)
 
     def _status(self, request: Answer) -> Answer:

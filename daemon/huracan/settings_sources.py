@@ -26,6 +26,8 @@ NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTI
 
 
 _LOADED = re.compile(r"^(settings|sealed)_")
+_CREDENTIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9_:-]*__[A-Za-z0-9_:-]*")
+"""What a credential's file must be called to be meant as a setting: SECTION__KEY, or the name of a section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One source: nested values, and where they come from (by leaf where each has a place of its own)."""
+    """One source: nested values, where they come from (by leaf where each has a place of its own), and a line for each
+    part of it that was passed over."""
 
     values: Mapping[str, Any]
     origin: Origin
     places: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def read_layers(files: Sequence[Path] | None, environment: Mapping[str, str]) -> list[Layer]:
@@ -132,18 +136,23 @@ def _read_credentials(folder: Path) -> Layer:
     """Each file is one setting, its name the dotted key with two underscores for the dot.
 
     systemd puts the name of a credential before that of a file where it loads a whole folder: our units call those
-    `settings` and `sealed`.
+    `settings` and `sealed`. What an editor left there (`remote__token~`) is passed over; what looks like a setting and
+    is none is a mistake, for a secret that is missed silently is worse than a daemon that says why it does not start.
     """
     variables: dict[str, str] = {}
+    notes = []
     try:
-        for path in sorted(folder.iterdir()):
-            if path.is_file():
-                variables[f"{PREFIX}{_LOADED.sub('', path.name)}"] = path.read_text("utf-8").strip()
+        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            name = _LOADED.sub("", path.name)
+            if _CREDENTIAL.fullmatch(name):
+                variables[f"{PREFIX}{name}"] = path.read_text("utf-8").strip()
+            else:
+                notes.append(f"credential {path.name!r} is called like no setting (as remote__token is): passed over")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"$CREDENTIALS_DIRECTORY ({folder}): cannot be read: {type(error).__name__}") from None
     values, places = _explode(variables)
     named = {key: f"credential {name.removeprefix(PREFIX)}" for key, name in places.items()}
-    return Layer(values, Origin("credentials", folder), named)
+    return Layer(values, Origin("credentials", folder), named, tuple(notes))
 
 
 def _read_environment(environment: Mapping[str, str]) -> Layer:

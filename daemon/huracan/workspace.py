@@ -17,14 +17,17 @@ __all__ = ["DEFAULT", "ETC", "find_workspace", "user_name"]
 ETC = Path("/etc/huracan")
 DEFAULT = Path("/var/lib/huracan")
 _LINE = re.compile(r"^workspace:[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
-_INSTEAD = "mend that, or say --workspace DIR"
+_SAY = "say --workspace DIR"
+_INSTEAD = f"mend that, or {_SAY}"
 
 
 def find_workspace(files: Sequence[Path] | None, environment: Mapping[str, str]) -> tuple[Path, list[str]]:
-    """Return the workspace, and one line for each settings file that had to be read past a mistake.
+    """Return the workspace, and one line for each settings file that had to be read past a mistake or passed over.
 
     Sources are those of :mod:`huracan.settings_sources`, asked from the strongest to the weakest until one names it.
-    Raises SettingsError where a file that might name it cannot be read, or names something that is no folder's name.
+    A file of conf.d that this user may not read (a token, written for the services alone) is passed over.
+    Raises SettingsError where another file that might name it cannot be read, or names something that is no folder's
+    name.
     """
     notes: list[str] = []
     for value, origin, base in _sources(files, environment, notes):
@@ -58,26 +61,37 @@ def _sources(
     if folder := environment.get("CREDENTIALS_DIRECTORY"):
         for path in _credentials(Path(folder)):
             yield path.read_text("utf-8", errors="replace").strip(), f"credential {path.name}", Path(folder)
+    parts: list[Path] = []
     if files is None:
-        first = [ETC / "settings.yaml"] if (ETC / "settings.yaml").exists() else []
-        files = first + sorted((ETC / "conf.d").glob("*.yaml"))
-    for path in reversed(files):
-        yield _in_file(path, notes), str(path), path.resolve().parent
+        files = [ETC / "settings.yaml"] if (ETC / "settings.yaml").exists() else []
+        parts = sorted((ETC / "conf.d").glob("*.yaml"))
+    for path in reversed([*files, *parts]):
+        yield _in_file(path, notes, optional=path in parts), str(path), path.resolve().parent
 
 
 def _credentials(folder: Path) -> list[Path]:
     try:
-        return [path for path in sorted(folder.iterdir()) if path.name.upper() == "WORKSPACE" and path.is_file()]
+        found = sorted(folder.iterdir(), reverse=True)
+        return [path for path in found if _without_prefix(path.name).upper() == "WORKSPACE" and path.is_file()]
     except OSError:
         return []
 
 
-def _in_file(path: Path, notes: list[str]) -> Any:
+def _without_prefix(name: str) -> str:
+    """Take off what systemd puts before names where it loads a folder: our units call the two `settings`, `sealed`."""
+    bare = name.removeprefix("settings_")
+    return bare if bare != name else name.removeprefix("sealed_")
+
+
+def _in_file(path: Path, notes: list[str], *, optional: bool) -> Any:
     import yaml
 
     try:
         text = path.read_text("utf-8", errors="replace")
     except OSError as error:
+        if optional and isinstance(error, PermissionError):
+            notes.append(f"{path}: may not be read by this user and is passed over; where it names a workspace, {_SAY}")
+            return None
         raise SettingsError(f"{path}: cannot be read: {error.strerror}; {_INSTEAD}") from None
     try:
         # The loader that is written in C takes a tenth of the time, where it was built.

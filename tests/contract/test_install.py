@@ -110,7 +110,7 @@ def test_a_python_that_is_too_old_is_not_taken(clone: Path, bare_path: Path) -> 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_the_scripts_pass_shellcheck(repository: Path) -> None:
     done = subprocess.run(
-        ["shellcheck", "-x", "install.sh", ".ci/run", "tests/systemd/box.sh"],
+        ["shellcheck", "-x", "-a", "install.sh", ".ci/run", "tests/systemd/box.sh"],
         cwd=repository,
         capture_output=True,
         text=True,

@@ -140,11 +140,13 @@ def test_after_the_install_everything_runs_as_huracan(installed: Box, first_inst
     owners = installed.bash("ps -o user= -p $(systemctl show -P MainPID huracan.service)").stdout.split()
     assert owners == ["huracan"]
     installed.run(["huracan", "status"])
+    installed.run(["/opt/huracan/current/bin/python", "-P", "-c", "import pip_audit"])
 
 
 def test_owners_and_modes_are_right_and_no_secret_may_be_read(installed: Box) -> None:
     paths = (
         "/opt/huracan",
+        "/etc/huracan/conf.d",
         "/etc/huracan/credentials",
         "/etc/huracan/settings.yaml",
         "/var/lib/huracan",
@@ -153,6 +155,7 @@ def test_owners_and_modes_are_right_and_no_secret_may_be_read(installed: Box) ->
     found = installed.run(["stat", "--format=%n %U:%G %a", *paths]).stdout.splitlines()
     assert found == [
         "/opt/huracan root:root 755",
+        "/etc/huracan/conf.d huracan:huracan 2750",
         "/etc/huracan/credentials root:root 700",
         "/etc/huracan/settings.yaml root:huracan 640",
         "/var/lib/huracan huracan:huracan 750",
@@ -245,6 +248,47 @@ def test_the_command_reads_the_credentials_and_leaves_no_copy_of_them(night: Box
     assert origins["training.seed"] == "credential training__seed"
     assert origins["training.folds"] == "credential training__folds"
     assert left == ""
+
+
+def test_a_kill_by_root_is_stopped_by_no_secret_that_is_broken_and_is_told_once(installed: Box) -> None:
+    broken, state = "/etc/huracan/credentials.encrypted/training__folds", "/var/lib/huracan/state"
+    alerts = "/var/lib/huracan/monitoring/alerts.jsonl"
+    installed.bash(f"umask 077; echo 'sealed by another machine' >{broken}")
+    try:
+        killed = installed.run(["huracan", "kill", "exchange", "hacked"])
+        looked = installed.run(["huracan", "status"])
+        mended = installed.install_sh("install", check=False)
+    finally:
+        installed.bash(f"rm {broken}")
+    said = f"trading is STOPPED (exchange hacked), in {state}/trading.json; only `huracan resume` lifts it\n"
+    assert (killed.stdout, killed.stderr) == (said, "")
+    assert installed.bash(f"stat --format=%U {state}/trading.json {state}/kill.json").stdout.split() == ["huracan"] * 2
+    assert f"huracan: {broken} cannot be opened and is left out: " in looked.stderr
+    assert mended.returncode == 2, "with it no unit would start"
+    assert f"{broken} cannot be opened" in mended.stderr
+    _wait_for(installed, f"grep -q kill.on {alerts}")
+    assert "is lifted" in installed.run(["huracan", "resume", "trading", "--reason", "all is well"]).stdout
+    assert installed.run(["grep", "--count", "kill.on", alerts]).stdout == "1\n"
+
+
+def test_an_operator_of_the_group_kills_by_the_daemon_and_may_write_no_settings(installed: Box) -> None:
+    token = "/etc/huracan/conf.d/token.yaml"
+    installed.bash(
+        f"useradd --groups huracan trader; echo 'logging: {{level: info}}' >{token};"
+        f"chown huracan:huracan {token}; chmod 600 {token}"
+    )
+    trader = ["setpriv", "--reuid=trader", "--regid=trader", "--init-groups"]
+    try:
+        wrote = installed.run([*trader, "touch", "/etc/huracan/conf.d/mine.yaml"], check=False)
+        killed = installed.run([*trader, "huracan", "kill", "from", "the", "phone"])
+        kept = json.loads(installed.run(["cat", "/var/lib/huracan/state/kill.json"]).stdout)
+    finally:
+        installed.bash(f"userdel --force trader; rm {token}; huracan resume trading")
+    assert wrote.returncode != 0
+    assert killed.stdout.startswith("trading is STOPPED (from the phone)")
+    assert f"{token}: may not be read by this user and is passed over" in killed.stderr
+    assert (kept["on"], kept["by"]) == (True, "trader")
+    installed.run(["test", "-S", "/run/huracan/control.sock"])  # the settings of this box name no socket
 
 
 # -------------------------------------------------------------------------------------------------------------- upgrade

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -42,6 +43,40 @@ def test_a_job_sees_its_workspace_and_nothing_it_did_not_ask_for(trial: Trial) -
     assert seen["homes"] == []
     assert not [name for name in seen["environment"] if name.startswith("HURACAN")]
     trial.wait_for_count("looker")
+
+
+SECRETS = {"plain": "PLAIN-5b1e77c2d4", "sealed": "SEALED-0d9f34aa61"}
+WHERE_NO_SECRET_STANDS = """
+systemctl show --all huracan.service huracan-job@first.service huracan-service@looker.service
+systemctl cat huracan.service huracan-job@first.service huracan-service@looker.service
+for unit in huracan.service huracan-service@looker.service; do
+  pid=$(systemctl show -P MainPID $unit)
+  tr '\\0' '\\n' </proc/$pid/environ; tr '\\0' ' ' </proc/$pid/cmdline
+done
+journalctl --no-pager -b -u 'huracan*'
+grep -rs -e PLAIN- -e SEALED- /etc/systemd /run/systemd/system /run/systemd/transient /var/lib/huracan-trial || true
+"""
+
+
+def test_secrets_reach_a_job_and_stand_in_no_unit_environment_command_line_or_log(trial: Trial) -> None:
+    folder, sealed = "/etc/huracan/credentials", "/etc/huracan/credentials.encrypted/trial__sealed"
+    trial.box.bash(
+        f"umask 077; printf %s {SECRETS['plain']} >{folder}/trial__plain;"
+        f"printf %s {SECRETS['sealed']} | systemd-creds encrypt --name=sealed_trial__sealed - {sealed}"
+    )
+    try:
+        trial.afresh()
+        trial.box.run(["huracan", "start", "trial"])
+        assert trial.wait_for_state("done", "failed") == "done"
+        trial.wait_for_count("looker")
+        seen, shown = trial.seen(), trial.box.bash(WHERE_NO_SECRET_STANDS).stdout
+    finally:
+        trial.box.bash(f"rm -f {folder}/trial__plain {sealed}")
+    assert seen["secrets"] == {name: hashlib.sha256(text.encode()).hexdigest() for name, text in SECRETS.items()}
+    assert "LoadCredentialEncrypted" in shown
+    assert "\nCREDENTIALS_DIRECTORY=/run/credentials/huracan.service\n" in shown
+    for secret in SECRETS.values():
+        assert secret not in shown + json.dumps(seen["environment"])
 
 
 def test_status_and_journal_say_what_goes_on(trial: Trial) -> None:

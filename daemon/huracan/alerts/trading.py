@@ -15,7 +15,7 @@ from huracan.types import Severity
 if TYPE_CHECKING:
     from huracan.context import Context
 
-__all__ = ["KILL", "tell_changes"]
+__all__ = ["KILL", "is_told", "tell_changes"]
 
 KILL = "kill"
 """The name of the kill switch among the breakers of the history."""
@@ -50,6 +50,11 @@ def tell_changes(context: Context, *, patience: float = 30.0) -> int:
     except Timeout:
         return 0
     return len(changes)
+
+
+def is_told(context: Context) -> bool:
+    """Say whether the history knows all that the switches say. Raises StoreError."""
+    return next(_changes(context), None) is None
 
 
 def _kind(row: BreakerEvent) -> str:

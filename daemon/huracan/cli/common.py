@@ -52,7 +52,12 @@ def load(arguments: argparse.Namespace, *, require_good_settings: bool = True) -
     from huracan.app import load_settings
 
     logging.getLogger("huracan").addHandler(logging.NullHandler())
-    return load_settings(arguments.config, environment(arguments), require_good_settings=require_good_settings)
+    settings, plugins = load_settings(
+        arguments.config, environment(arguments), require_good_settings=require_good_settings
+    )
+    for note in settings.notes:
+        print(f"huracan: {note}", file=sys.stderr)
+    return settings, plugins
 
 
 def open_context(

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from huracan.errors import HuracanError
+from huracan.errors import HuracanError, TryAgainError
 from huracan.trading_files import NotWrittenError
 from huracan.workspace import find_workspace, user_name
 
@@ -79,25 +79,49 @@ def here_or_there(
     try:
         return here()
     except NotWrittenError as error:
-        from huracan.control import ask
-
+        request = {"by": person(), **request}
+        if _is_named(arguments):
+            request["workspace"] = str(state.parent)
         try:
-            return there(ask(_socket(arguments, state), {"by": person(), **request}, DAEMON_PATIENCE))
+            return there(_ask_one_of(_sockets(arguments, state), request))
         except (HuracanError, ValueError, KeyError, TypeError, AttributeError) as another:
             raise NotWrittenError(f"{error}; nor can the daemon: {another}") from None
 
 
-def _socket(arguments: argparse.Namespace, state: Path) -> Path:
+def _is_named(arguments: argparse.Namespace) -> bool:
+    """Say whether this call names a workspace; where it does not, the daemon of the installation is meant."""
+    by_variable = any(name.upper() == "HURACAN_WORKSPACE" for name in os.environ)
+    return by_variable or arguments.workspace is not None or arguments.config is not None
+
+
+def _ask_one_of(paths: Sequence[Path], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first answer. Raises TryAgainError with what each of them said where none does it."""
+    from huracan.control import ask
+
+    said = []
+    for path in paths:
+        try:
+            return ask(path, request, DAEMON_PATIENCE)
+        except HuracanError as error:
+            said.append(str(error))
+    raise TryAgainError("; ".join(said))
+
+
+def _sockets(arguments: argparse.Namespace, state: Path) -> list[Path]:
+    """Return where the daemon may listen: as the settings say, or, where this user cannot read them, all known places.
+
+    A daemon of another workspace answers at none of them, for it is told which one is meant.
+    """
     from huracan.config import RawSettings
-    from huracan.control import socket_path
+    from huracan.control import RUN_SOCKET, socket_path
 
     try:
         core = RawSettings.read(arguments.config, os.environ).core()
         if arguments.workspace is None or core.workspace.resolve() == state.parent:
-            return socket_path(core)
+            return [socket_path(core)]
     except (HuracanError, OSError):
         pass  # broken settings stop nobody
-    return state / "control.sock"
+    return [state / "control.sock", RUN_SOCKET]
 
 
 def person() -> str:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from huracan.cli.common import environment, open_context
+from huracan.settings_sources import ETC
+
+if TYPE_CHECKING:
+    from huracan.context import Context
 
 __all__ = ["configure", "run"]
+
+SERVICE_SECONDS = 20.0
+"""How long the service safety, which looks twice a second, is left to tell it."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +39,25 @@ def run(arguments: argparse.Namespace) -> int:
     existing.close()
     context = open_context(arguments, require_good_settings=False)
     with context.store:
+        if _lacks_secrets(arguments):
+            _leave_it_to_the_service(context)
         tell_changes(context)
     return 0
+
+
+def _lacks_secrets(arguments: argparse.Namespace) -> bool:
+    """Say whether the installation has secrets that did not come here: a channel whose token is one is not known."""
+    here = arguments.config is not None or os.environ.get("CREDENTIALS_DIRECTORY")
+    return not here and (ETC / "credentials").is_dir()
+
+
+def _leave_it_to_the_service(context: Context) -> None:
+    """Wait until the service safety has told it, to all channels; where none does, those known here have to do."""
+    from huracan.alerts.trading import is_told
+
+    end = time.monotonic() + SERVICE_SECONDS
+    while not is_told(context) and time.monotonic() < end:
+        time.sleep(0.5)
 
 
 def _become_owner(workspace: Path) -> None:

@@ -63,7 +63,7 @@ def compose_settings(raw: RawSettings, plugins: Plugins) -> tuple[Settings, list
     mistakes += _unknown_sections(raw, list(declared), plugins)
     mistakes += _unknown_names(core, raw, plugins)
     core = _without_pipelines_that_are_off(core, raw, plugins)
-    return Settings(core, sections, raw.origins, mistakes=tuple(mistakes)), mistakes
+    return Settings(core, sections, raw.origins, mistakes=tuple(mistakes), notes=raw.notes), mistakes
 
 
 def _blame(plugins: Plugins, owner: str, error: SettingsError, mistakes: list[str]) -> None:

@@ -29,6 +29,7 @@ COMMAND = "/opt/huracan/current/bin/huracan"
 """Where install.sh puts the command."""
 
 _NAME = re.compile(r"[A-Za-z0-9:_.][A-Za-z0-9:_.-]*")
+_LINE_END = re.compile(r"[\n\r\0]")
 _HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"), Path("/tmp"), Path("/var/tmp"))
 """Folders that ProtectHome= and PrivateTmp= hide."""
 
@@ -54,23 +55,24 @@ class Declared:
 def declared(settings: Settings, plugins: Plugins, command: str = COMMAND) -> Declared:
     """Gather what the enabled plugins declare and the settings change about it.
 
-    Raises SettingsError for a job or service whose name cannot be part of a unit's.
+    Raises SettingsError for a job, a service or a pipeline with a timer whose name cannot be part of a unit's, and for
+    a folder or file that no unit can name.
     """
     core = settings.core
     jobs, services = plugins.jobs(), plugins.services()
     for kind, names in (("job", jobs), ("service", services)):
         for name in names:
-            if _NAME.fullmatch(name) is None:
-                raise SettingsError(
-                    f"the {kind} {name!r} of plugin {names.owners[name]} has a name that no unit can have"
-                )
+            _require_name(kind, name, names.owners[name])
     pipelines = {name: tuple(jobs_of(name, jobs, core.jobs)) for name in names_of_pipelines(jobs)}
-    times = parse_times(core.schedule.pipelines)
+    times = {name: at for name, at in parse_times(core.schedule.pipelines).items() if name in pipelines}
+    for name in times if core.schedule.scheduler == "timers" else ():
+        _require_name("pipeline", name, jobs.owners[pipelines[name][0].name])
     read, written = _folders(settings)
+    _require_one_line(core.workspace, Path(command), *(settings.files or ()), *read, *written)
     return Declared(
         pipelines=pipelines,
         services=tuple(services[name] for name in sorted(services)),
-        times={name: at for name, at in times.items() if name in pipelines},
+        times=times,
         scheduler=core.schedule.scheduler,
         spread_seconds=core.schedule.spread_seconds,
         workspace=core.workspace,
@@ -84,6 +86,17 @@ def declared(settings: Settings, plugins: Plugins, command: str = COMMAND) -> De
             **{f"service {n}": o for n, o in services.owners.items()},
         },
     )
+
+
+def _require_name(kind: str, name: str, owner: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise SettingsError(f"the {kind} {name!r} of plugin {owner} has a name that no unit can have")
+
+
+def _require_one_line(*paths: Path) -> None:
+    for path in paths:
+        if _LINE_END.search(str(path)):
+            raise SettingsError(f"{str(path)!r} holds the end of a line, which no unit can: name it otherwise")
 
 
 def own_command() -> str:

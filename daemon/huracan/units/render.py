@@ -13,7 +13,7 @@ from huracan.run.plan import INTERRUPTED_CODE
 from huracan.types import Job, Resources, Service
 from huracan.units.declared import Declared, is_hidden
 from huracan.units.hardening import SHARED, reach
-from huracan.units.names import SYSTEM, job_unit, quoted, seconds, service_unit, timer_unit
+from huracan.units.names import SYSTEM, command_word, job_unit, one_line, quoted, seconds, service_unit, timer_unit
 from huracan.units.timers import timers
 
 __all__ = ["render"]
@@ -39,8 +39,8 @@ def render(declared: Declared) -> dict[str, str]:
         f"{SYSTEM}/huracan-job@.service": _job_template(declared),
         f"{SYSTEM}/huracan-service@.service": _service_template(declared),
         f"{SYSTEM}/huracan-failed@.service": _failed_template(declared),
-        "sysusers.d/huracan.conf": _SYSUSERS.format(workspace=declared.workspace),
-        "tmpfiles.d/huracan.conf": _TMPFILES.format(workspace=declared.workspace),
+        "sysusers.d/huracan.conf": _SYSUSERS.format(workspace=quoted(declared.workspace)),
+        "tmpfiles.d/huracan.conf": _TMPFILES.format(workspace=quoted(declared.workspace)),
         "polkit-1/rules.d/50-huracan.rules": _POLKIT,
     }
     for jobs in declared.pipelines.values():
@@ -230,7 +230,7 @@ TimeoutStartSec=120
 
 def _job(declared: Declared, job: Job) -> str:
     return f"""\
-# {job.description} (plugin {declared.owners.get(f"job {job.name}", "?")})
+{_said(declared, "job", job)}
 [Service]
 # Its heartbeat comes as each step ends; silence for longer than this means that it hangs.
 WatchdogSec={seconds(job.stall_limit)}
@@ -240,11 +240,16 @@ RuntimeMaxSec={seconds(job.time_limit)}
 
 def _service(declared: Declared, service: Service) -> str:
     return f"""\
-# {service.description} (plugin {declared.owners.get(f"service {service.name}", "?")})
+{_said(declared, "service", service)}
 [Service]
 WatchdogSec={seconds(service.stall_limit)}
 RestartSec={seconds(max(10.0, service.restart_delay))}
 {_resources(declared, service.resources)}"""
+
+
+def _said(declared: Declared, kind: str, one: Job | Service) -> str:
+    owner = declared.owners.get(f"{kind} {one.name}", "?")
+    return f"# {one_line(one.description)} (plugin {one_line(owner)})"
 
 
 def _resources(declared: Declared, resources: Resources) -> str:
@@ -260,12 +265,16 @@ IOSchedulingClass={resources.io_class}
 
 
 def _command(declared: Declared) -> str:
-    return " ".join([quoted(declared.command), *(f"-c {quoted(file)}" for file in declared.config)])
+    return " ".join([command_word(declared.command), *_config(declared)])
 
 
 def _lean_command(declared: Declared) -> str:
     python = Path(declared.command).parent / "python"
-    return " ".join([quoted(python), "-P -m huracan.lean", *(f"-c {quoted(file)}" for file in declared.config)])
+    return " ".join([command_word(python), "-P -m huracan.lean", *_config(declared)])
+
+
+def _config(declared: Declared) -> list[str]:
+    return [f"-c {command_word(file)}" for file in declared.config]
 
 
 def _cache(declared: Declared) -> str:

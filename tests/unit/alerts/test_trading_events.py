@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
-from huracan.alerts.trading import tell_changes
+from huracan import settings_sources
+from huracan.alerts.trading import is_told, tell_changes
+from huracan.cli import tell_trading
 from huracan.context import Context
 from huracan.trading import Breaker, Mode, kill, lift, publish
 from huracan.types import Severity
@@ -116,3 +121,43 @@ def test_processes_that_notice_at_once_tell_it_once(context: Context) -> None:
         assert process.returncode == 0
     assert len(context.store.events.recent()) == 1
     assert len(context.store.breakers.recent()) == 1
+
+
+@pytest.fixture
+def installed(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation with credentials that did not come here; return its settings file."""
+    etc = tmp_path / "etc"
+    (etc / "credentials").mkdir(parents=True)
+    (etc / "settings.yaml").write_text(f"workspace: {context.paths.workspace}\nplugins: {{only: [candles]}}\n")
+    monkeypatch.setattr(settings_sources, "ETC", etc)
+    monkeypatch.setattr(tell_trading, "ETC", etc)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    return etc / "settings.yaml"
+
+
+@pytest.mark.parametrize("service", [True, False])
+def test_where_secrets_did_not_come_the_service_is_left_to_tell_it(
+    context: Context, installed: Path, monkeypatch: pytest.MonkeyPatch, service: bool
+) -> None:
+    asked = []
+
+    def sleep(seconds: float) -> None:
+        asked.append(tell_changes(context) if service else seconds)
+
+    clock = iter(range(0, 1000, 8))
+    monkeypatch.setattr(tell_trading, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=sleep))
+    kill(context.paths.state, "hacked", "root", NOW)
+    assert not is_told(context)
+    assert tell_trading.run(argparse.Namespace(config=None, verbose=False)) == 0
+    assert is_told(context)
+    assert asked == ([1] if service else [0.5, 0.5])
+    assert [kind for kind, *_ in told(context)] == ["kill.on"]
+
+
+def test_with_a_settings_file_of_its_own_nobody_is_waited_for(
+    context: Context, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tell_trading, "_leave_it_to_the_service", lambda _: pytest.fail("it waits"))
+    kill(context.paths.state, "hacked", "root", NOW)
+    assert tell_trading.run(argparse.Namespace(config=[installed], verbose=False)) == 0
+    assert [kind for kind, *_ in told(context)] == ["kill.on"]

@@ -32,14 +32,18 @@ import os, sys
 # All that the command may import: after this the program may not be able to read its own libraries.
 import fcntl, pwd, json, yaml, pydantic, huracan.cli.commands, huracan.config, huracan.control, huracan.cli.failures
 import huracan.cli.kill, huracan.cli.pause, huracan.cli.resume, huracan.settings_sources, huracan.cli.tables
+from pathlib import Path
 from huracan.cli.main import main
-try:
-    huracan.config.RawSettings.read([__import__("pathlib").Path(sys.argv[1])], {}).core()
-finally:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-sys.exit(main(["-c", *sys.argv[1:]]))
+place, files = Path(sys.argv[1]).parent, ["-c", sys.argv[1]]
+huracan.config.RawSettings.read([Path(sys.argv[1])], {}).core()
+huracan.control.RUN_SOCKET = place / "control.sock"
+if (place / "etc").exists():
+    huracan.workspace.ETC = huracan.settings_sources.ETC = place / "etc"
+    files = []
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(main([*files, *sys.argv[2:]]))
 """
 
 
@@ -103,6 +107,34 @@ def test_an_operator_kills_pauses_and_resumes_by_way_of_the_daemon(serve: Callab
     assert (done.returncode, done.stdout[:37]) == (0, "the schedule is paused (moving house)"), done.stderr
     assert typed(place, "resume", "schedule").returncode == 0
     assert schedule_pause(state) is None
+
+
+def test_an_operator_kills_where_conf_d_holds_what_they_may_not_read(serve: Callable[[int], Path]) -> None:
+    state = serve(0o750)
+    etc = state.parent.parent / "etc"
+    (etc / "conf.d").mkdir(parents=True)
+    shutil.copy(etc.parent / "settings.yaml", etc)
+    secret = etc / "conf.d" / "dropbox.yaml"
+    secret.write_text("remote: {name: dropbox, refresh_token: token}\n")
+    secret.chmod(0o600)
+    done = typed(etc.parent, "kill", "hacked")
+    assert (done.returncode, done.stdout[:28]) == (0, "trading is STOPPED (hacked),"), done.stderr
+    assert done.stderr.startswith(f"huracan: {secret}: may not be read by this user and is passed over")
+    assert (read_kill(state).reason, read_kill(state).by) == ("hacked", "nobody")
+
+
+def test_where_no_settings_can_be_read_the_daemon_of_the_installation_is_asked_for_its_own_workspace(
+    serve: Callable[[int], Path],
+) -> None:
+    state = serve(0o700)
+    place = state.parent.parent
+    (place / "settings.yaml").chmod(0o600)
+    other = typed(place, "kill", "now", "--workspace", str(place / "other"))
+    assert (other.returncode, other.stdout) == (75, "")
+    assert f"this daemon works in {state.parent}, not in {place / 'other'}" in other.stderr
+    assert not read_kill(state).on
+    done = typed(place, "kill", "now", "--workspace", str(state.parent))
+    assert (done.returncode, read_kill(state).reason) == (0, "now"), done.stderr
 
 
 @pytest.mark.parametrize(("mode", "listens"), [(0o750, False), (0o700, False), (0o750, True)])

@@ -84,6 +84,44 @@ def test_credential_files_are_settings_and_the_environment_wins_over_them(tmp_pa
     assert raw.origins["shop.token"].text == "credential shop__token"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shop__token~",
+        ".shop__token.swp",
+        "#shop__token#",
+        "shop__token.bak",
+        "backup-key",
+        "notes.txt",
+        "settings_shop~",
+    ],
+)
+def test_a_credential_that_is_called_like_no_setting_is_passed_over_with_a_line(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "shop__token", "0123456789")
+    (tmp_path / name).write_bytes(b"b0VIM 9.0\xff")
+    raw = read(CREDENTIALS_DIRECTORY=str(tmp_path))
+    settings, mistakes, _ = compose(raw)
+    assert (raw.values, mistakes) == ({"shop": {"token": "0123456789"}}, [])
+    assert settings.notes == (f"credential {name!r} is called like no setting (as remote__token is): passed over",)
+
+
+@pytest.mark.parametrize("name", ["shpo__token", "settings_shpo__token", "shpo", "shop__tokne", "workspaec"])
+def test_a_credential_that_may_be_a_slip_of_the_pen_is_a_mistake(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, "0123456789")
+    raw = read(CREDENTIALS_DIRECTORY=str(tmp_path))
+    _, mistakes, _ = compose(raw)
+    assert raw.notes == ()
+    assert len(mistakes) == 1
+    assert f"credential {name.removeprefix('settings_')}: " in mistakes[0]
+    assert "did you mean" in mistakes[0]
+    assert "0123456789" not in mistakes[0]
+
+
+def test_a_credential_may_name_a_part_with_a_dash(tmp_path: Path) -> None:
+    write(tmp_path / "jobs__daily-report__retries", "7")
+    assert read(CREDENTIALS_DIRECTORY=str(tmp_path)).core().jobs["daily-report"].retries == 7
+
+
 def test_a_relative_path_starts_at_the_file_that_says_it(tmp_path: Path) -> None:
     folder = tmp_path / "etc"
     folder.mkdir()

@@ -11,14 +11,20 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from huracan.control import ControlServer, ask
+from huracan import control
+from huracan.config import CoreSettings
+from huracan.context import Context
+from huracan.control import ControlServer, ask, socket_path
 from huracan.errors import TryAgainError, UsageError
+from huracan.orders import Orders
 from huracan.supervise.base import StopSwitch
+from huracan.trading import read_kill
 from waiting import wait_until
 
 JOBS = """
@@ -272,3 +278,27 @@ def test_garbage_is_answered_and_the_next_one_is_served(serving: Path, garbage: 
         os.close(folder)
     assert not answer or json.loads(answer)["ok"] is False
     assert ask(serving, {"do": "it"})["ok"]
+
+
+def test_an_installation_has_its_socket_in_run_also_where_its_settings_name_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "DEFAULT", tmp_path / "link")
+    monkeypatch.setattr(control, "RUN_SOCKET", tmp_path / "run" / "control.sock")
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    installed, other = CoreSettings(workspace=tmp_path / "disk"), CoreSettings(workspace=tmp_path / "work")
+    assert socket_path(installed) == tmp_path / "disk" / "state" / "control.sock"  # no unit made the folder
+    (tmp_path / "run").mkdir()
+    assert socket_path(installed) == tmp_path / "run" / "control.sock"
+    assert socket_path(other) == tmp_path / "work" / "state" / "control.sock"
+    named = CoreSettings(workspace=tmp_path / "disk", control_socket=tmp_path / "named.sock")
+    assert socket_path(named) == tmp_path / "named.sock"
+
+
+def test_what_is_meant_for_another_workspace_is_refused(make_context: Callable[..., Context]) -> None:
+    daemon: Any = SimpleNamespace(context=make_context(plugins=()))
+    orders, state = Orders(daemon), daemon.context.paths.state
+    with pytest.raises(UsageError, match=r"this daemon works in .*, not in /srv/other"):
+        orders.handle({"do": "kill", "workspace": "/srv/other"})
+    assert not read_kill(state).on
+    assert orders.handle({"do": "kill", "workspace": str(state.parent.resolve())})["kill"]["on"]

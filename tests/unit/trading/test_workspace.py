@@ -46,9 +46,12 @@ def test_its_constants_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch
     "variables",
     [{}, {"HURACAN_WORKSPACE": "from/here"}, {"huracan_workspace": "lower"}, {"HURACAN_WORKSPACE": ""}],
 )
-@pytest.mark.parametrize("credential", [None, "/run/elsewhere", "near"])
+@pytest.mark.parametrize(
+    ("credential", "name"),
+    [(None, ""), ("/run/elsewhere", "workspace"), ("near", "workspace"), ("/run/loaded", "sealed_Workspace")],
+)
 def test_it_is_the_one_that_the_settings_say(
-    tmp_path: Path, texts: tuple[str, ...], variables: dict[str, str], credential: str | None
+    tmp_path: Path, texts: tuple[str, ...], variables: dict[str, str], credential: str | None, name: str
 ) -> None:
     files = []
     for number, text in enumerate(texts):
@@ -57,7 +60,7 @@ def test_it_is_the_one_that_the_settings_say(
         files[-1].write_text(text, "utf-8")
     if credential is not None:
         (tmp_path / "credentials").mkdir()
-        (tmp_path / "credentials" / "workspace").write_text(credential + "\n")
+        (tmp_path / "credentials" / name).write_text(credential + "\n")
         variables = {**variables, "CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
     assert find_workspace(files, variables) == (RawSettings.read(files, variables).core().workspace, [])
 
@@ -68,6 +71,42 @@ def test_without_files_it_reads_etc_as_the_settings_do(no_etc: Path) -> None:
     (no_etc / "conf.d" / "b.yaml").write_text("workspace: b\n")
     (no_etc / "conf.d" / "a.yaml").write_text("workspace: a\n")
     assert find_workspace(None, {})[0] == RawSettings.read(None, {}).core().workspace == no_etc / "conf.d" / "b"
+
+
+def test_the_credential_of_a_folder_that_systemd_loaded_wins_as_in_the_settings(tmp_path: Path) -> None:
+    for name in ("sealed_workspace", "settings_workspace"):
+        (tmp_path / name).write_text(f"/srv/{name}")
+    variables = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert find_workspace([], variables) == (RawSettings.read([], variables).core().workspace, [])
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, *refused: Path) -> None:
+    """Let these files be closed to this user, which root cannot have done for real."""
+    read_text = Path.read_text
+
+    def refusing(path: Path, *arguments: str | None, **more: str | None) -> str:
+        if path in refused:
+            raise PermissionError(13, "Permission denied")
+        return read_text(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, "read_text", refusing)
+
+
+def test_a_file_of_conf_d_that_this_user_may_not_read_is_passed_over_with_a_line(
+    no_etc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = no_etc / "conf.d" / "dropbox.yaml"
+    secret.write_text("remote: {name: dropbox}\n")
+    (no_etc / "settings.yaml").write_text("workspace: first\n")
+    refuse(monkeypatch, secret)
+    found, [note] = find_workspace(None, {})
+    assert found == no_etc / "first"
+    assert note.startswith(f"{secret}: may not be read by this user and is passed over")
+    refuse(monkeypatch, no_etc / "settings.yaml")
+    with pytest.raises(SettingsError, match="--workspace DIR"):
+        find_workspace(None, {})
+    with pytest.raises(SettingsError, match="--workspace DIR"):
+        find_workspace([secret], {})  # it was named
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,54 @@ def test_a_name_that_no_unit_can_have_is_refused_with_its_plugin() -> None:
         declared(Settings(CoreSettings()), plugins)
 
 
+def test_a_pipeline_that_no_timer_can_be_called_after_is_refused_with_timers_alone() -> None:
+    job = Job("a", "m:f", "", pipeline="my night")
+    plugins: Any = SimpleNamespace(jobs=lambda: _Owned({"a": job}, {"a": "toy"}), services=lambda: _Owned({}, {}))
+    core = CoreSettings.model_validate({"schedule": {"pipelines": {"my night": "02:00"}}})
+    assert "my night" in declared(Settings(core), plugins).pipelines
+    timers = core.model_copy(update={"schedule": core.schedule.model_copy(update={"scheduler": "timers"})})
+    with pytest.raises(SettingsError, match=r"the pipeline 'my night' of plugin toy has a name that no unit can have"):
+        declared(Settings(timers), plugins)
+
+
+def test_a_folder_that_no_unit_can_name_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"'/srv/a\\nb' holds the end of a line"):
+        declared(Settings(CoreSettings(workspace=Path("/srv/a\nb"))), Plugins([]))
+
+
+@given(st.text())
+def test_whatever_a_plugin_says_of_itself_is_one_line_of_comment(text: str) -> None:
+    said = job_file(Job("a", "m:f", text), owners={"job a": "toy"})
+    plain = job_file(Job("a", "m:f", "words"), owners={"job a": "toy"})
+    (comment,) = set(said.splitlines()) - set(plain.splitlines()) or {"# words (plugin toy)"}
+    assert len(said.splitlines()) == len(plain.splitlines())
+    assert comment.startswith("# ")
+    assert comment.endswith("(plugin toy)")
+    assert comment.isprintable()
+    said.encode()
+
+
+def test_what_a_service_says_of_itself_is_one_line_as_well() -> None:
+    files = render(replace(BASE, services=(Service("steady", "m:f", "stays\nExecStartPre=/bin/evil\r[Service]"),)))
+    text = files[f"{SYSTEM}huracan-service@steady.service.d/50-declared.conf"]
+    assert "# stays ExecStartPre=/bin/evil [Service] (plugin ?)" in text.splitlines()
+    assert not lines(text, "ExecStartPre")
+
+
+def test_a_workspace_is_one_field_of_sysusers_and_tmpfiles_whatever_letters_it_holds() -> None:
+    files = render(replace(BASE, workspace=Path('/srv/my "100 %" work')))
+    field = '"/srv/my \\"100 %%\\" work"'
+    assert f"d {field} 0750 huracan huracan" in files["tmpfiles.d/huracan.conf"].splitlines()
+    assert f'u huracan - "Huracan" {field}' in files["sysusers.d/huracan.conf"].splitlines()
+
+
+def test_a_dollar_sign_is_doubled_in_commands_alone() -> None:
+    files = render(replace(BASE, workspace=Path("/srv/$x"), config=(Path("/etc/$x.yaml"),)))
+    text = files[f"{SYSTEM}huracan-job@.service"]
+    assert lines(text, "ReadWritePaths") == ["/srv/$x"]
+    assert lines(text, "ExecStart")[0].endswith(" -c /etc/$$x.yaml job %i --unit")
+
+
 class _Owned(dict[str, Any]):
     def __init__(self, values: dict[str, Any], owners: dict[str, str]) -> None:
         super().__init__(values)

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import Field, SecretStr
+
 from huracan import hookimpl
-from huracan.types import Job, Resources, Service
+from huracan.config import Section
+from huracan.types import Job, Resources, Service, SettingsSection
+
+
+class TrialSettings(Section):
+    """What a job of the trial must know, and nothing else may show."""
+
+    plain: SecretStr = Field(SecretStr(""), description="Comes as a file that root alone may read.")
+    sealed: SecretStr = Field(SecretStr(""), description="Comes as a file that this machine alone can open.")
+
+
+@hookimpl
+def huracan_settings() -> Sequence[SettingsSection]:
+    return [SettingsSection("trial", TrialSettings)]
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
@@ -37,12 +38,15 @@ def _orders(context: Context, name: str) -> str:
 def first(context: Context) -> JobResult:
     """Write down what a job can see and do from inside its unit."""
     _count(context, "first")
+    section = context.settings.sections["trial"]
+    secrets = {name: getattr(section, name).get_secret_value() for name in ("plain", "sealed")}
     seen = {
         "user": os.getuid(),
         "writes_outside": _can_write(Path("/srv/outside")) or _can_write(Path("/etc/outside")),
         "writes_workspace": _can_write(_folder(context) / "inside"),
         "environment": {k: v for k, v in os.environ.items() if k != "PATH"},
         "credentials": os.environ.get("CREDENTIALS_DIRECTORY"),
+        "secrets": {name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in secrets.items()},
         "homes": [str(path) for path in Path("/root").glob("*")],
     }
     write_json(_folder(context) / "seen.json", seen)
