@@ -23,16 +23,17 @@ class Orders:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self._known: dict[object, Callable[[Answer], Answer]] = {
+        self._known: dict[str, Callable[[Answer], Answer]] = {
             "status": self._status, "start": self._start, "stop": self._stop, "pause": self._pause,
             "resume": self._resume, "kill": self._kill, "reload": self._reload,
         }  # fmt: skip
 
     def handle(self, request: Answer) -> Answer:
         """Do what is asked. Raises UsageError for what cannot be done."""
-        known = self._known.get(request.get("do"))
+        what = request.get("do")
+        known = self._known.get(what) if isinstance(what, str) else None
         if known is None:
-            raise UsageError(f"the daemon cannot {request.get('do')!r}; it can {', '.join(map(str, self._known))}")
+            raise UsageError(f"the daemon cannot {what!r}; it can {', '.join(self._known)}")
         return known(request)
 
     def _status(self, request: Answer) -> Answer:
@@ -46,7 +47,8 @@ class Orders:
 
     def _stop(self, request: Answer) -> Answer:
         name = request.get("name")
-        return {"stopped": self._daemon.stop_run(None if name is None else str(name))}
+        stopped, taken_back = self._daemon.stop_run(None if name is None else str(name))
+        return {"stopped": stopped, "taken_back": taken_back}
 
     def _pause(self, request: Answer) -> Answer:
         context = self._daemon.context

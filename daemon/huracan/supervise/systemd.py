@@ -216,6 +216,8 @@ class _Following:
             self._before = state.invocation if state.ended else ""
             if state.ended:
                 units.start(self._unit)
+            self._watcher.begun()
+            if state.ended:
                 state = units.state(self._unit)
         self._tell(state.status)
         return state
