@@ -174,7 +174,7 @@ def run_pipeline(context: Context, request: Request, jobs: Sequence[Job], machin
 def _begin(context: Context, request: Request, jobs: Sequence[Job]) -> RunRow:
     """Begin or continue the run, or return it as it is where it is finished."""
     ledger = context.store.ledger
-    known = ledger.run(request.name, request.run_date)
+    known = ledger.run(request.name, request.run_date) if request.force else None  # the ledger itself goes on with one
     as_of = request.as_of or (known.as_of if known else request.fallback)
     names = tuple(job.name for job in jobs)
     row = ledger.begin_run(
@@ -209,8 +209,7 @@ class _Run:
         self._stop = machinery.stop
         self._owners = context.plugins.jobs().owners
         self._worked: frozenset[str] = frozenset()
-        self._again = goes_on(context, jobs)
-        self._cut_short = self._opened = False
+        self._again = self._cut_short = self._opened = False
 
     def work(self) -> RunResult:
         for job in self._jobs:
@@ -241,6 +240,7 @@ class _Run:
     def _do(self, job: Job) -> None:
         """Run one job, or leave it out, so that its row says what became of it."""
         known = self._ledger.job(job.name, self._run.run_date)
+        self._again |= not self._opened and known is not None and known.run_id == self._run.run_id
         if not left_to_do(job, known, self._worked):
             return
         failed = self._failed_before(job)
@@ -249,7 +249,7 @@ class _Run:
             return
         self._worked |= {job.name}
         for attempt in range(job.retries + 1):
-            row = self._once(job, attempt + 1)
+            known = row = self._once(job, attempt + 1, known)
             self._show_end(job, row)
             if row.state is RunState.INTERRUPTED:
                 self._cut_short = True
@@ -270,9 +270,8 @@ class _Run:
         leave_out(self._context, job, reason)
         self._machinery.display.job_ended(job.name, RunState.SKIPPED, 0.0, reason)
 
-    def _once(self, job: Job, attempt: int) -> JobRow:
+    def _once(self, job: Job, attempt: int, before: JobRow | None) -> JobRow:
         """Run the job's child to its end and return its row, corrected where the child could not write it."""
-        before = self._ledger.job(job.name, self._run.run_date)
         child = self._machinery.child(job, self._run.run_id)
         # That the run begins is no line of the job's.
         watcher = _JobWatcher(job.name, self._machinery, partial(copy_context().run, self._begun, job, attempt))
