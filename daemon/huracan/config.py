@@ -85,7 +85,9 @@ class ScheduleSettings(Section):
         description="Time of day by pipeline, HH:MM in UTC. What is written here replaces the default as a whole.",
     )
     catch_up: bool = Field(
-        True, description="Start the latest run date at once where it was missed while the daemon was down."
+        True,
+        description="Start the latest run date at once where it was missed by more than an hour: the daemon was down, "
+        "the machine slept, the clock was wrong.",
     )
     scheduler: Literal["daemon", "timers"] = Field(
         "daemon",

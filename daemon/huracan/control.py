@@ -7,6 +7,7 @@ The socket's file belongs to the daemon's user and group and is closed to all ot
 from __future__ import annotations
 
 import json
+import logging
 import os
 import selectors
 import socket
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RUN_SOCKET", "ControlServer", "ask", "socket_path"]
 
+LOG = logging.getLogger("huracan")
+
 Handler = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 RUN_SOCKET = Path("/run/huracan/control.sock")
@@ -34,6 +37,8 @@ _LONGEST_LINE = 64 * 1024
 _PATIENCE = 5.0
 """Seconds for either side to send or take a line."""
 _MOST_AT_ONCE = 8
+_PAUSE = 1.0
+"""Seconds before the next caller is let in where one could not be."""
 
 
 def socket_path(core: CoreSettings) -> Path:
@@ -83,9 +88,25 @@ class ControlServer:
             while not stop.asked:
                 alive()
                 for key, _ in selector.select(20.0):
-                    if key.fileobj is listener and self._busy.acquire(timeout=_PATIENCE):
-                        connection, _ = listener.accept()
-                        threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+                    if key.fileobj is listener and not self._let_in(listener):
+                        stop.wait(_PAUSE)
+
+    def _let_in(self, listener: socket.socket) -> bool:
+        """Answer who waits to be let in; False where that cannot be done now (out of files, of threads)."""
+        if not self._busy.acquire(timeout=_PATIENCE):
+            return True  # all others are still being answered, and that took its time already
+        try:
+            connection, _ = listener.accept()
+            try:
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+            except BaseException:
+                connection.close()
+                raise
+        except (OSError, RuntimeError) as error:
+            self._busy.release()
+            LOG.warning("the control socket could not let somebody in: %s", error)
+            return False
+        return True
 
     def _answer(self, connection: socket.socket) -> None:
         try:
@@ -100,13 +121,17 @@ class ControlServer:
     def _answer_to(self, connection: socket.socket) -> Mapping[str, Any]:
         try:
             request = json.loads(_line(connection))
-            if not isinstance(request, dict):
-                raise UsageError("a request is a JSON object")
+        except (ValueError, RecursionError):
+            return {"ok": False, "error": "the request is no JSON"}
+        if not isinstance(request, dict):
+            return {"ok": False, "error": "a request is a JSON object"}
+        try:
             return {"ok": True, **self._handle(request)}
         except HuracanError as error:
             return {"ok": False, "error": str(error)}
-        except (ValueError, RecursionError):
-            return {"ok": False, "error": "the request is no JSON"}
+        except Exception as error:
+            LOG.exception("a request at the control socket could not be done")
+            return {"ok": False, "error": f"the daemon could not do that: {type(error).__name__}: {error}"}
 
 
 def _line(connection: socket.socket) -> bytes:

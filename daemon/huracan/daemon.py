@@ -7,16 +7,18 @@ next daemon follows them. Either way the ledger knows where to go on.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from datetime import time as clock_time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from huracan.clock import format_instant
-from huracan.due import due_at, latest_due, parse_times, to_catch_up
+from huracan.due import ON_TIME, due_at, latest_due, parse_times, to_catch_up
 from huracan.errors import ExitCode, HuracanError, UsageError
+from huracan.rests import Rests
 from huracan.run.heartbeat import Notifier
 from huracan.run.lock import is_held
 from huracan.runs import Runs
@@ -65,14 +67,23 @@ class Daemon:
         self._load, self._stop, self._notifier = load, stop, notifier
         self._signs: dict[str, float] = {}
         self._runs = Runs(starter, lambda: self._context, stop, partial(self.sign, "runs"))
-        self._reload_asked = self._is_behind = False
+        self._rests = Rests(context.paths.state)
+        self._reload_asked = self._was_set_back = False
+        self._is_behind = threading.Event()
+        """Something may have fallen due without being started."""
+        self._left_open = False
+        """Whether the ledger could not be asked for runs that nobody leads, since somebody led one."""
+        self._later: set[str] = set()
+        """Pipelines to look at again, since another run of theirs was at work."""
         self._times, self._schedule = self._make_schedule(context)
 
     def run(self) -> int:
         """Work until ``stop`` is asked and return 0; processes end with it, units stay."""
         self._services.begin(self._context, self.sign, self.forget)
         self._schedule.begin()
-        self._catch_up()
+        self.sign("schedule")
+        self._left_open = not self._go_on()
+        self._later = self._catch_up(self._times)
         self._tell_of_old_units()
         self._runs.begin()
         self._context.log.info("daemon up: %s", self._describe())
@@ -96,21 +107,34 @@ class Daemon:
         while not self._stop.wait(_BEAT):
             now = time.monotonic()
             is_paused = self._paused() is not None
-            self._is_behind |= was_paused and not is_paused  # something may have fallen due meanwhile
+            if was_paused and not is_paused:
+                self._is_behind.set()
             was_paused = is_paused
             if self._reload_asked:
                 self._reload_asked = False
                 self._reload()
-            if self._is_behind:
+            if self._is_behind.is_set() or self._left_open or self._later:
                 self._try_to_catch_up()
             if now >= look_again:
                 look_again = now + _LOOK_AGAIN
-                self._schedule.look_again()
-            silent = [name for name, sign in list(self._signs.items()) if now - sign > _LATEST_SIGN]
-            if silent:
+                self._look_again()
+            if silent := self._silent():
                 self._notifier.status(f"hangs: {', '.join(silent)}")
             else:
                 self._notifier.alive(self._status())
+
+    def _look_again(self) -> None:
+        """Have the schedule look at the clock, which may have been set; it gives a sign of life where it does."""
+        if self._schedule.look_again():
+            self._context.log.warning("the clock was set back; what is due counts from now")
+            self._was_set_back = True
+            self._is_behind.set()
+        if self._schedule.is_alive():
+            self.sign("schedule")
+
+    def _silent(self) -> list[str]:
+        now = time.monotonic()
+        return [name for name, sign in list(self._signs.items()) if now - sign > _LATEST_SIGN]
 
     def _end(self) -> None:
         self._schedule.end()
@@ -150,8 +174,9 @@ class Daemon:
         self._schedule.end()
         self._context, self._times, self._schedule = context, times, schedule
         schedule.begin()
+        self.sign("schedule")
         self._services.restart(context)
-        self._is_behind = True
+        self._is_behind.set()
         self._tell_of_old_units()
         context.emit("settings.reloaded", Severity.INFO, f"settings reloaded: {self._describe()}")
 
@@ -185,53 +210,83 @@ class Daemon:
         times = {name: at for name, at in times.items() if name in declared}
         return times, Schedule(times, self._is_due, self._report_schedule, context.clock)
 
-    def _go_on(self) -> None:
-        """Go on with runs that the ledger calls running and nobody leads: their jobs may be at work still."""
+    def _go_on(self) -> bool:
+        """Go on with runs that the ledger calls running and nobody leads: their jobs may be at work still.
+
+        Return False where somebody leads a run: whether there are others is to be asked again.
+        """
         if is_held(self._context.paths.state / "run.lock"):
-            return  # somebody leads it
+            return False
         now = self._context.clock.now()
         for row in reversed(self._context.store.ledger.runs(limit=20)):
             at = self._times.get(row.pipeline)
             is_old = now - row.started_at > _OLD_RUN if at is None else row.run_date != latest_due(now, at)
+            due = row.as_of if at is None else due_at(row.run_date, at)
             known = self._runs.is_expected(row.pipeline) or not self._is_declared(row.pipeline)
-            if row.state is RunState.RUNNING and not is_old and not known:
+            rests = self._rests.holds(row.pipeline, row.run_date, due)
+            if row.state is RunState.RUNNING and not is_old and not known and not rests:
                 self._context.log.info("%s for %s was interrupted: going on with it", row.pipeline, row.run_date)
-                self._enqueue(Order(row.pipeline, row.as_of if at is None else due_at(row.run_date, at)))
+                self._enqueue(Order(row.pipeline, due))
+        return True
 
     def _is_declared(self, name: str) -> bool:
         jobs = self._context.plugins.jobs()
         return name in jobs or any(job.pipeline == name for job in jobs.values())
 
     def _try_to_catch_up(self) -> None:
+        was_behind = self._is_behind.is_set()
+        self._is_behind.clear()  # first, for other threads set it
         try:
-            self._catch_up()
-            self._is_behind = False
+            self._left_open = not self._go_on()
+            self._later = self._catch_up(self._times if was_behind else self._times.keys() & self._later)
+            self._was_set_back &= bool(self._later)
         except HuracanError as error:
+            if was_behind:
+                self._is_behind.set()
             self._context.log.warning("the ledger cannot be asked now for what was missed: %s", error)
 
-    def _catch_up(self) -> None:
-        """Start what was missed or left unfinished while no daemon was there."""
-        self._go_on()
+    def _catch_up(self, pipelines: Iterable[str]) -> set[str]:
+        """Start what was missed or left unfinished while no daemon was there, or none that saw the right time.
+
+        Return those of which another run is at work or waits: what is left to do is seen when that has ended.
+        """
         now, ledger = self._context.clock.now(), self._context.store.ledger
-        for pipeline, at in self._times.items():
-            if self._runs.is_expected(pipeline):
+        later = set()
+        for pipeline in pipelines:
+            at = self._times[pipeline]
+            latest = latest_due(now, at)
+            due = due_at(latest, at)
+            if Order(pipeline, due) in self._runs or self._rests.holds(pipeline, latest, due):
                 continue
-            row = ledger.run(pipeline, latest_due(now, at))
+            if self._runs.is_expected(pipeline):
+                later.add(pipeline)
+                continue
+            row = ledger.run(pipeline, latest)
+            if row is None and self._was_set_back and not ledger.knows_earlier(pipeline, latest):
+                continue  # which clock was the wrong one? A date before all others is rather a mistake than missed
             left_open = row is not None and row.state in (RunState.RUNNING, RunState.INTERRUPTED)
             wanted = left_open or self._context.settings.core.schedule.catch_up
             run_date = to_catch_up(now, at, partial(self._is_finished, pipeline)) if wanted else None
             if run_date is not None:
                 reason = "was interrupted" if left_open else "was missed"
                 self._context.log.info("%s for %s %s: starting it now", pipeline, run_date, reason)
-                self._enqueue(Order(pipeline, due_at(run_date, at)))
+                self._enqueue(Order(pipeline, due))
+        return later
 
     def _is_finished(self, pipeline: str, run_date: date) -> bool:
         row = self._context.store.ledger.run(pipeline, run_date)
         return row is not None and row.state in FINISHED
 
     def _is_due(self, pipeline: str, run_date: date) -> None:
-        order = Order(pipeline, due_at(run_date, self._times[pipeline]))
-        at_work = self._runs.at_work
+        due = due_at(run_date, self._times[pipeline])
+        order, at_work = Order(pipeline, due), self._runs.at_work
+        if self._rests.holds(pipeline, run_date, due):
+            return  # it was stopped after its time; the clock has come to that time again
+        if self._context.clock.now() - due > ON_TIME:  # the machine slept, or its clock was wrong
+            self._is_behind.set()
+            if not (self._context.settings.core.schedule.catch_up or self._is_finished(pipeline, run_date)):
+                self._report_schedule(pipeline, f"of {run_date} was missed, and schedule.catch_up is off")
+            return
         if at_work is not None and at_work.order != order:
             title = f"{order} is due while {at_work.order} still runs; it starts after that"
             self._context.emit("schedule.overlap", Severity.WARNING, title)
@@ -274,6 +329,7 @@ class Daemon:
     def standing(self) -> dict[str, Any]:
         """Return what runs, waits, rests and comes next, as JSON values."""
         at_work, pause, coming = self._runs.at_work, self._paused(), self._schedule.coming()
+        resting = {name: rest for name, rest in self._rests.all().items() if not self._is_over(name, rest.run_date)}
         running = None if at_work is None else {"what": str(at_work.order), "since": format_instant(at_work.since)}
         return {
             "workspace": str(self._context.paths.workspace),
@@ -282,6 +338,10 @@ class Daemon:
             "next": None if coming is None else {"what": coming[0], "at": format_instant(coming[1])},
             "paused": None if pause is None else pause.as_json(),
             "waiting": self._runs.waiting(),
+            "schedule": {name: format_instant(at) for name, at in self._schedule.all_coming().items()},
+            "behind": self._is_behind.is_set() or self._left_open or bool(self._later),
+            "resting": {name: rest.run_date.isoformat() for name, rest in resting.items()},
+            "hangs": self._silent(),
             "services": self._services.describe(),
         }
 
@@ -290,12 +350,34 @@ class Daemon:
         if order in self._runs:
             raise UsageError(f"{order} runs already, or waits to")
         at_work = self._runs.at_work
-        self._enqueue(order)
+        rested, at = self._rests.lift(order.name), self._times.get(order.name)
+        today = self._context.clock.now().date()
+        if rested not in (None, today) and at is not None and not order.force and not self._is_over(order.name, rested):
+            same = Order(order.name, due_at(rested, at))  # with that date, though it is past midnight
+            order = order if same in self._runs else same  # it may still be ending
+        self._runs.put(order)
         return None if at_work is None else str(at_work.order)
 
-    def stop_run(self, name: str | None) -> str:
-        """Stop what runs and say what it was. Raises UsageError where nothing, or something else, runs."""
-        return self._runs.stop_run(name)
+    def stop_run(self, name: str | None) -> tuple[str | None, list[str]]:
+        """Stop what runs, take back what waits by that name, and say what each was; they rest until they are started,
+        or until their next time.
+
+        Raises UsageError where there is nothing of that kind, TryAgainError where it is stopped, but the disk is too
+        full to remember that.
+        """
+        at_work, waiting = self._runs.stop_run(name)
+        now = self._context.clock.now()
+        stopped = [(order, order.due or now) for order in waiting]
+        if at_work is not None:
+            stopped.append((at_work.order, at_work.order.due or at_work.since))
+        for order, instant in stopped:
+            self._rests.add(order.name, instant.date(), now)
+        return None if at_work is None else str(at_work.order), [str(order) for order in waiting]
+
+    def _is_over(self, name: str, run_date: date) -> bool:
+        """Say whether a date that rests is past: its pipeline's next time has come, or its day."""
+        now, at = self._context.clock.now(), self._times.get(name)
+        return run_date != (now.date() if at is None else latest_due(now, at))
 
     def check_settings(self) -> None:
         """Raise what is wrong with the settings as they are written now."""

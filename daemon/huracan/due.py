@@ -8,7 +8,10 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from huracan.errors import SettingsError
 
-__all__ = ["due_at", "latest_due", "next_due", "parse_times", "time_of_day", "to_catch_up"]
+__all__ = ["ON_TIME", "due_at", "latest_due", "next_due", "parse_times", "time_of_day", "to_catch_up"]
+
+ON_TIME = timedelta(hours=1)
+"""A start within this of its time is no catching up."""
 
 
 def time_of_day(text: str) -> time:

@@ -23,16 +23,17 @@ class Orders:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self._known: dict[object, Callable[[Answer], Answer]] = {
+        self._known: dict[str, Callable[[Answer], Answer]] = {
             "status": self._status, "start": self._start, "stop": self._stop, "pause": self._pause,
             "resume": self._resume, "kill": self._kill, "reload": self._reload,
         }  # fmt: skip
 
     def handle(self, request: Answer) -> Answer:
         """Do what is asked. Raises UsageError for what cannot be done, or is meant for another workspace's daemon."""
-        known = self._known.get(request.get("do"))
+        what = request.get("do")
+        known = self._known.get(what) if isinstance(what, str) else None
         if known is None:
-            raise UsageError(f"the daemon cannot {request.get('do')!r}; it can {', '.join(map(str, self._known))}")
+            raise UsageError(f"the daemon cannot {what!r}; it can {', '.join(map(str, self._known))}")
         meant, ours = request.get("workspace"), self._daemon.context.paths.workspace.resolve()
         if meant is not None and str(meant) != str(ours):
             raise UsageError(f"this daemon works in {ours}, not in {meant}")
@@ -49,7 +50,8 @@ class Orders:
 
     def _stop(self, request: Answer) -> Answer:
         name = request.get("name")
-        return {"stopped": self._daemon.stop_run(None if name is None else str(name))}
+        stopped, taken_back = self._daemon.stop_run(None if name is None else str(name))
+        return {"stopped": stopped, "taken_back": taken_back}
 
     def _pause(self, request: Answer) -> Answer:
         context = self._daemon.context

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ __all__ = [
 CHECKSUM_FILE = "sha256.txt"
 _AT_WORK = 60.0
 """Seconds within which a temporary file that no run made is taken to be somebody's who still writes."""
+_SIGN = 1.0
 
 _SAFE_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.]*-[A-Z0-9][A-Z0-9.]*(:[A-Z0-9]+)?")
 
@@ -128,11 +130,11 @@ def safe_symbol(symbol: str) -> str:
     return symbol
 
 
-def write_atomically(path: Path, write: Callable[[Path], None], mode: int = 0o644) -> None:
+def write_atomically(path: Path, write: Callable[[Path], None], mode: int = 0o644, *, lasting: bool = True) -> None:
     """Let ``write`` fill a temporary file beside ``path``, flush and rename it: readers see all or nothing.
 
-    Until then nobody but its owner may read it; then ``mode`` holds. Raises TryAgainError where the disk is full or
-    read-only.
+    Until then nobody but its owner may read it; then ``mode`` holds. What is not ``lasting`` means nothing after a
+    boot and is not flushed: a power cut may leave it empty. Raises TryAgainError where the disk is full or read-only.
     """
     with _full_disk_in_one_line(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,11 +143,13 @@ def write_atomically(path: Path, write: Callable[[Path], None], mode: int = 0o64
         temporary = Path(name)
         try:
             write(temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
+            if lasting:
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
             temporary.chmod(mode)
             temporary.replace(path)
-            sync_folder(path.parent)
+            if lasting:
+                sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -162,21 +166,33 @@ def _full_disk_in_one_line(path: Path) -> Iterator[None]:
         ) from None
 
 
-def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write ``content`` atomically; ``mode`` as in :func:`write_atomically`."""
+def write_bytes(path: Path, content: bytes, mode: int = 0o644, *, lasting: bool = True) -> None:
+    """Write ``content`` atomically; ``mode`` and ``lasting`` as in :func:`write_atomically`."""
 
     def fill(temporary: Path) -> None:
         temporary.write_bytes(content)
 
-    write_atomically(path, fill, mode)
+    write_atomically(path, fill, mode, lasting=lasting)
 
 
-def sweep_temporary(workspace: Path) -> int:
-    """Delete what killed writers left behind and return how many files; call it only while holding the run lock."""
-    leftovers = [path for path in workspace.rglob(".*.tmp") if path.is_file() and not _may_be_at_work(path, workspace)]
-    for path in leftovers:
-        path.unlink(missing_ok=True)
-    return len(leftovers)
+def sweep_temporary(workspace: Path, alive: Callable[[], None] = lambda: None) -> int:
+    """Delete what killed writers left behind and return how many files; call it only while holding the run lock.
+
+    ``alive`` is called as it gets on, at most once a second: a large workspace takes longer than a watchdog waits.
+    """
+    swept, told = 0, time.monotonic()
+    for folder, _, names in os.walk(workspace):
+        for name in names:
+            if time.monotonic() - told >= _SIGN:
+                told = time.monotonic()
+                alive()
+            if not fnmatchcase(name, ".*.tmp"):
+                continue
+            path = Path(folder, name)
+            if path.is_file() and not _may_be_at_work(path, workspace):
+                path.unlink(missing_ok=True)
+                swept += 1
+    return swept
 
 
 def _may_be_at_work(path: Path, workspace: Path) -> bool:
@@ -202,9 +218,9 @@ def canonical_json(value: Any) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` atomically as canonical JSON."""
-    write_bytes(path, canonical_json(value))
+def write_json(path: Path, value: Any, *, lasting: bool = True) -> None:
+    """Write ``value`` atomically as canonical JSON; ``lasting`` as in :func:`write_atomically`."""
+    write_bytes(path, canonical_json(value), lasting=lasting)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

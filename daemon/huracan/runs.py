@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["AtWork", "Runs"]
 
 _ENOUGH_KILLS = 10
+_GOES_ON = "`huracan start` goes on with it, or the daemon when it starts"
 _NAP = 20.0
 """Seconds for which a thread with nothing to do waits, between two signs."""
 
@@ -52,6 +54,8 @@ class Runs:
         self._starter, self._context, self._stop, self._sign = starter, context, stop, sign
         self._due: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._expected: set[Order] = set()
+        self._guard = threading.Lock()
+        """Held while an order is taken up, taken back or done with."""
         self._thread = guarded_thread("runs", self._work_off, stop, context().log)
         self.at_work: AtWork | None = None
 
@@ -74,9 +78,10 @@ class Runs:
 
     def put(self, order: Order) -> None:
         """Have it run when those before it have ended, unless it runs or waits already."""
-        if order not in self._expected:
-            self._expected.add(order)
-            self._due.put(order)
+        with self._guard:
+            if order not in self._expected:
+                self._expected.add(order)
+                self._due.put(order)
 
     def __contains__(self, order: Order) -> bool:
         return order in self._expected
@@ -90,13 +95,23 @@ class Runs:
         at_work = self.at_work
         return sorted(str(order) for order in list(self._expected) if at_work is None or order != at_work.order)
 
-    def stop_run(self, name: str | None) -> str:
-        """Stop what runs and say what it was. Raises UsageError where nothing, or something else, runs."""
-        at_work = self.at_work
-        if at_work is None or (name and at_work.order.name != name):
-            raise UsageError(f"{name} does not run" if name else "nothing runs")
-        at_work.stop.ask()
-        return str(at_work.order)
+    def stop_run(self, name: str | None) -> tuple[AtWork | None, list[Order]]:
+        """Stop what runs, or with a name what runs and waits by that name; return what ran and what waited.
+
+        Raises UsageError where there is nothing of that kind.
+        """
+        with self._guard:
+            at_work = self.at_work
+            waiting = {order for order in self._expected if at_work is None or order != at_work.order}
+            waiting = {order for order in waiting if name and order.name == name}
+            self._expected -= waiting
+        if at_work is not None and name and at_work.order.name != name:
+            at_work = None
+        if at_work is None and not waiting:
+            raise UsageError(f"{name} neither runs nor waits" if name else "nothing runs")
+        if at_work is not None:
+            at_work.stop.ask()
+        return at_work, sorted(waiting, key=str)
 
     # ------------------------------------------------------------------------------------------------- in its thread
 
@@ -108,14 +123,24 @@ class Runs:
                 order = self._due.get(timeout=_NAP)
                 if order is None:
                     return
-                self.at_work = AtWork(order, f"{order}: starting", self._context().clock.now())
+                if (at_work := self._take_up(order)) is None:
+                    continue
                 try:
-                    self._run_until_it_ended(order, self.at_work)
+                    self._run_until_it_ended(order, at_work)
                 finally:
-                    ended, self.at_work = self.at_work, None
-                    self._expected.discard(order)
-                    ended.stop.close()
+                    with self._guard:
+                        self.at_work = None
+                        self._expected.discard(order)
+                    at_work.stop.close()
                     give_back_memory()
+
+    def _take_up(self, order: Order) -> AtWork | None:
+        """Say that it is at work; None where it was taken back meanwhile."""
+        with self._guard:
+            if order not in self._expected:
+                return None
+            self.at_work = AtWork(order, f"{order}: starting", self._context().clock.now())
+            return self.at_work
 
     def _run_until_it_ended(self, order: Order, at_work: AtWork) -> None:
         """Run it; again, with pauses, where it was killed or another run holds the workspace."""
@@ -130,7 +155,7 @@ class Runs:
             if todo.force and self._has_begun(todo, at_work.since):
                 todo = replace(todo, force=False)  # the next try goes on with it, in place of doing all again
             if ended.code == INTERRUPTED_CODE and isinstance(self._starter, RunByUnits):
-                self._context().emit("run.stopped", Severity.WARNING, f"{order}: a person stopped its job; it rests")
+                self._context().emit("run.stopped", Severity.WARNING, f"{order}: a person stopped its job; {_GOES_ON}")
                 return
             killed += ended.code not in (ExitCode.LOCKED, ExitCode.TRY_AGAIN)
             if ended.reason is ExitReason.REFUSED and not told:

@@ -1,24 +1,32 @@
-"""Show the last run of each pipeline, what runs now, what comes next, and what is wrong."""
+"""Show the last run of each pipeline, what runs now, what comes next, and what is wrong.
+
+A running daemon is asked for what only it knows: what it is at, what waits and rests, when it starts what next.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
-from huracan.clock import format_instant
+from huracan.clock import format_instant, parse_instant
 from huracan.due import next_due, time_of_day
-from huracan.run.lock import is_held
+from huracan.errors import HuracanError
+from huracan.run.lock import daemon_is_there, is_held
 
 if TYPE_CHECKING:
     from huracan.context import Context
     from huracan.store import RunRow
 
 __all__ = ["configure", "run"]
+
+_PATIENCE = 2.0
+"""Seconds for the daemon to answer, for each step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ class Standing:
     paused: str | None
     trading: str | None
     problems: list[str]
+    daemon: Mapping[str, Any] | None = None
+    """What the daemon answered; None where none was asked, or none is there."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Look at ledger, workspace and plugins, and print how things stand; nothing is changed."""
     context = open_context(arguments, require_good_settings=False, create=False)
     with context.store:
-        standing = look(context)
+        standing = _with_daemon(context, look(context))
     if arguments.json:
         show_json(_as_json(standing))
     else:
@@ -80,6 +90,29 @@ def look(context: Context) -> Standing:
         _trading(context),
         [*_wrong_settings(context), *context.plugins.problems(), *_failures(context, pipelines)],
     )
+
+
+def _with_daemon(context: Context, standing: Standing) -> Standing:
+    """Add what a running daemon says of itself, or why it does not."""
+    from huracan.control import ask, socket_path
+
+    try:
+        answer = ask(socket_path(context.settings.core), {"do": "status"}, _PATIENCE)
+    except HuracanError as error:
+        if not daemon_is_there(context.paths.state):
+            return standing
+        return replace(standing, problems=[*standing.problems, f"a daemon runs, but it could not be asked: {error}"])
+    if Path(str(answer.get("workspace"))).resolve() != context.paths.workspace.resolve():
+        return standing  # one socket, named in the settings of another workspace too
+    pipelines = [replace(each, next_due=_by_daemon(answer, each)) for each in standing.pipelines]
+    problems = [f"the daemon's thread {name!r} hangs" for name in answer.get("hangs", ())]
+    return replace(standing, pipelines=pipelines, problems=[*standing.problems, *problems], daemon=answer)
+
+
+def _by_daemon(answer: Mapping[str, Any], pipeline: Pipeline) -> datetime | None:
+    """Return when the daemon will start a pipeline: it may know other settings than those that are written now."""
+    at = answer.get("schedule", {}).get(pipeline.name)
+    return None if at is None else parse_instant(at)
 
 
 def _wrong_settings(context: Context) -> list[str]:
@@ -175,6 +208,7 @@ def _as_json(standing: Standing) -> dict[str, Any]:
         "paused": standing.paused,
         "trading": standing.trading,
         "problems": standing.problems,
+        "daemon": None if standing.daemon is None else {k: v for k, v in standing.daemon.items() if k != "ok"},
     }
 
 
@@ -201,6 +235,8 @@ def _print(arguments: argparse.Namespace, standing: Standing) -> None:
     facts.show_header = False
     facts.add_row(Text("now", style="bold"), standing.running or "nothing runs")
     facts.add_row(Text("champions", style="bold"), f"{standing.champions}, of which {standing.tradable} may be traded")
+    if standing.daemon is not None:
+        facts.add_row(Text("daemon", style="bold"), _daemon_text(standing))
     if standing.paused:
         facts.add_row(Text("schedule", style="bold"), Text(standing.paused, style="yellow"))
     if standing.trading:
@@ -210,6 +246,20 @@ def _print(arguments: argparse.Namespace, standing: Standing) -> None:
     screen.print(facts)
     for line in standing.problems:
         screen.print(Text(f"! {line}", style="yellow"))
+
+
+def _daemon_text(standing: Standing) -> str:
+    """Say what the daemon is at, in a few words."""
+    from huracan.store import FINISHED
+
+    daemon, last = standing.daemon or {}, {each.name: each.last for each in standing.pipelines}
+    words = [str(daemon.get("status", "")), *(f"{what} waits" for what in daemon.get("waiting", ()))]
+    words += ["looks for what was missed"] if daemon.get("behind") else []
+    for name, run_date in daemon.get("resting", {}).items():
+        row = last.get(name)
+        if row is None or str(row.run_date) != run_date or row.state not in FINISHED:
+            words.append(f"{name} {run_date} was stopped and rests: `huracan start {name}` goes on")
+    return "; ".join(words)
 
 
 def _shown_state(last: RunRow | None, standing: Standing) -> str:

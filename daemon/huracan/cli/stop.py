@@ -1,4 +1,7 @@
-"""Let the daemon stop the run that is at work; what was finished is kept, and the next start goes on from there."""
+"""Let the daemon stop the run that is at work, or take back an order that waits; what was finished is kept.
+
+What is stopped rests, also over a restart of the daemon, until `huracan start` goes on with it or its next time comes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    parser.add_argument("name", nargs="?", help="only where this pipeline or job is what runs")
+    parser.add_argument(
+        "name", nargs="?", help="this pipeline or job, whether it runs or waits; without it, what runs now"
+    )
     json_option(parser)
 
 
@@ -21,6 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     answer = order_daemon(arguments, {"do": "stop", "name": arguments.name})
     if arguments.json:
         show_json(answer)
-    else:
-        print(f"{answer['stopped']} is being stopped; `huracan start` goes on with it")
+        return int(ExitCode.DONE)
+    if answer["stopped"]:
+        print(f"{answer['stopped']} is being stopped; `huracan start` goes on with it, or its next time")
+    for order in answer["taken_back"]:
+        print(f"{order} waits no longer")
     return int(ExitCode.DONE)

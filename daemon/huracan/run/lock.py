@@ -16,6 +16,7 @@ from huracan.paths import read_json, write_json
 
 __all__ = ["daemon_is_there", "daemon_lock", "is_held", "is_led", "job_lock", "run_lock"]
 
+LOCKS = Path("/proc/locks")
 _RUN_WAIT = 2.0
 _ORPHAN_WAIT = 15.0
 """Seconds for the job of a killed run to die: the kernel has told it to, but it may sit in a write."""
@@ -29,7 +30,8 @@ def run_lock(state: Path, what: str, now: datetime, *, orphans: bool = True) -> 
     """
     holder = state / "run.json"
     with _held(state / "run.lock", _RUN_WAIT, lambda: _say(holder)):
-        write_json(holder, {"pid": os.getpid(), "what": what, "since": now.isoformat(timespec="seconds")})
+        note = {"pid": os.getpid(), "what": what, "since": now.isoformat(timespec="seconds")}
+        write_json(holder, note, lasting=False)  # a boot takes the lock away, and the note means nothing without it
         if orphans:
             with _held(state / "job.lock", _ORPHAN_WAIT, lambda: "a job of a run that was killed has not ended yet"):
                 pass
@@ -52,14 +54,35 @@ def daemon_lock(state: Path) -> Iterator[None]:
 
 def is_held(path: Path) -> bool:
     """Ask the kernel whether a process holds a lock on the file, without ever taking it."""
-    if not path.exists():
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
         return False
-    inode = str(path.stat().st_ino)
-    return any(
-        line.split()[5].rpartition(":")[2] == inode
-        for line in Path("/proc/locks").read_text("ascii").splitlines()
-        if "->" not in line
-    )
+    try:
+        device, inode = _device(handle), str(os.fstat(handle).st_ino)
+    finally:
+        os.close(handle)
+    for line in LOCKS.read_text("ascii").splitlines():
+        if "->" not in line:
+            where, _, number = line.split()[5].rpartition(":")
+            if number == inode and device in (None, where):
+                return True
+    return False
+
+
+def _device(handle: int) -> str | None:
+    """Return the device of an open file as /proc/locks writes it, None where it cannot be found.
+
+    That is the device of the mount: what stat(2) says is another for a subvolume of btrfs and for overlays.
+    """
+    about = Path(f"/proc/self/fdinfo/{handle}").read_text("ascii")
+    mount = next((line.split()[1] for line in about.splitlines() if line.startswith("mnt_id:")), None)
+    for line in Path("/proc/self/mountinfo").read_text("utf-8", errors="replace").splitlines():
+        number, _, device, *_ = line.split(" ")
+        if number == mount:
+            major, _, minor = device.partition(":")
+            return f"{int(major):02x}:{int(minor):02x}"
+    return None
 
 
 def daemon_is_there(state: Path) -> bool:

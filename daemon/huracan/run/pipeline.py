@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from huracan import logs
 from huracan.app import assemble
 from huracan.context import Context, RunInfo
-from huracan.errors import ExitCode
+from huracan.errors import ExitCode, HuracanError
 from huracan.paths import sweep_temporary
 from huracan.run.excerpt import write_excerpt
 from huracan.run.heartbeat import Notification, ProgressEvent
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from huracan.types import Job
 
 __all__ = [
-    "NOT_TRIED_AGAIN", "Display", "Machinery", "RunResult", "begin_run", "end_run", "failed_before", "leave_out",
-    "run_pipeline", "tell_of_failure", "tell_of_start",
+    "NOT_TRIED_AGAIN", "Display", "Machinery", "RunResult", "begin_run", "end_run", "failed_before", "goes_on",
+    "leave_out", "run_pipeline", "tell_of_failure", "tell_of_start",
 ]  # fmt: skip
 
 NOT_TRIED_AGAIN = frozenset({ExitCode.USAGE, ExitCode.PARTLY_FAILED, ExitCode.LOCKED})
@@ -123,12 +125,17 @@ def end_run(context: Context, jobs: Sequence[Job], *, cut_short: bool = False) -
     return RunResult(_required(ledger.run_by_id(run.run_id)), tuple(rows), code)
 
 
-def tell_of_start(context: Context, jobs: Sequence[Job]) -> None:
+def goes_on(context: Context, jobs: Sequence[Job]) -> bool:
+    """Say whether a job of this run was at work before."""
+    run, names = context.current_run, {job.name for job in jobs}
+    return any(row.run_id == run.run_id and row.job in names for row in context.store.ledger.jobs(run.run_date))
+
+
+def tell_of_start(context: Context, jobs: Sequence[Job], *, again: bool = False) -> None:
     """Send the event that says that the run begins, or goes on after it was interrupted."""
     run = context.current_run
-    goes_on = any(row.run_id == run.run_id for row in _rows(context, jobs))
     context.emit(
-        "run.started", Severity.INFO, f"{run.pipeline} {run.run_date} {'goes on' if goes_on else 'starts'}",
+        "run.started", Severity.INFO, f"{run.pipeline} {run.run_date} {'goes on' if again else 'starts'}",
         pipeline=run.pipeline, total=len(jobs), jobs=[job.name for job in jobs],
     )  # fmt: skip
 
@@ -160,14 +167,14 @@ def run_pipeline(context: Context, request: Request, jobs: Sequence[Job], machin
         result = _Run(inside, jobs, machinery).work()
         # Last, since a large workspace takes seconds to look through and a run is to start on time.
         if not is_held(context.paths.state / "job.lock"):
-            sweep_temporary(context.paths.workspace)
+            sweep_temporary(context.paths.workspace, partial(machinery.alive, f"{request.name}: tidies up"))
         return result
 
 
 def _begin(context: Context, request: Request, jobs: Sequence[Job]) -> RunRow:
     """Begin or continue the run, or return it as it is where it is finished."""
     ledger = context.store.ledger
-    known = ledger.run(request.name, request.run_date)
+    known = ledger.run(request.name, request.run_date) if request.force else None  # the ledger itself goes on with one
     as_of = request.as_of or (known.as_of if known else request.fallback)
     names = tuple(job.name for job in jobs)
     row = ledger.begin_run(
@@ -202,22 +209,38 @@ class _Run:
         self._stop = machinery.stop
         self._owners = context.plugins.jobs().owners
         self._worked: frozenset[str] = frozenset()
-        self._cut_short = False
+        self._again = self._cut_short = self._opened = False
 
     def work(self) -> RunResult:
-        write_status(self._context)
-        tell_of_start(self._context, self._jobs)
         for job in self._jobs:
             if self._stop.asked or self._cut_short:
                 self._cut_short = True
                 break
             self._do(job)
+            self._open()
             write_status(self._context)
+        self._open()
         return self._end()
+
+    def _open(self) -> None:
+        """Show and tell, once, that the run has begun.
+
+        After the first job was asked for, since both are flushed to the disk and a job is to start on time; a kill
+        between the two is made good by the next start.
+        """
+        if self._opened:
+            return
+        self._opened = True
+        try:
+            write_status(self._context)
+        except HuracanError as error:
+            self._context.log.warning("the status of the run cannot be written yet: %s", error)
+        tell_of_start(self._context, self._jobs, again=self._again)
 
     def _do(self, job: Job) -> None:
         """Run one job, or leave it out, so that its row says what became of it."""
         known = self._ledger.job(job.name, self._run.run_date)
+        self._again |= not self._opened and known is not None and known.run_id == self._run.run_id
         if not left_to_do(job, known, self._worked):
             return
         failed = self._failed_before(job)
@@ -226,9 +249,7 @@ class _Run:
             return
         self._worked |= {job.name}
         for attempt in range(job.retries + 1):
-            self._machinery.display.job_started(job.name, attempt + 1)
-            self._journal(job, f"{job.name} starts", attempt=attempt + 1)
-            row = self._once(job)
+            known = row = self._once(job, attempt + 1, known)
             self._show_end(job, row)
             if row.state is RunState.INTERRUPTED:
                 self._cut_short = True
@@ -249,13 +270,16 @@ class _Run:
         leave_out(self._context, job, reason)
         self._machinery.display.job_ended(job.name, RunState.SKIPPED, 0.0, reason)
 
-    def _once(self, job: Job) -> JobRow:
+    def _once(self, job: Job, attempt: int, before: JobRow | None) -> JobRow:
         """Run the job's child to its end and return its row, corrected where the child could not write it."""
-        before = self._ledger.job(job.name, self._run.run_date)
         child = self._machinery.child(job, self._run.run_id)
-        watcher = _JobWatcher(job.name, self._machinery)
-        with logs.inside(run=self._run.run_id, job=job.name, plugin=self._owners.get(job.name, "")):
-            ended = self._machinery.supervisor.run(child, watcher, self._stop)
+        # That the run begins is no line of the job's.
+        watcher = _JobWatcher(job.name, self._machinery, partial(copy_context().run, self._begun, job, attempt))
+        try:
+            with logs.inside(run=self._run.run_id, job=job.name, plugin=self._owners.get(job.name, "")):
+                ended = self._machinery.supervisor.run(child, watcher, self._stop)
+        finally:
+            watcher.begun()  # where it could not even be started
         row = self._ledger.job(job.name, self._run.run_date)
         counted = before is None or ended.adopted or (row is not None and row.attempts != before.attempts)
         if row is None or not counted:
@@ -269,6 +293,11 @@ class _Run:
             error=logs.mask(error), seconds=round(ended.seconds, 3),
         )  # fmt: skip
         return _required(self._ledger.job(job.name, self._run.run_date))
+
+    def _begun(self, job: Job, attempt: int) -> None:
+        self._open()
+        self._machinery.display.job_started(job.name, attempt)
+        self._journal(job, f"{job.name} starts", attempt=attempt)
 
     def _pause(self, job: Job, attempt: int) -> None:
         """Wait before the next attempt: doubling, with jitter, ended by a stop."""
@@ -312,11 +341,17 @@ def _correction(row: JobRow, ended: Exit, last_words: str) -> tuple[RunState, in
 
 
 class _JobWatcher:
-    """Passes on what a job's child says."""
+    """Passes on that a job's child was started, and what it says."""
 
-    def __init__(self, job: str, machinery: Machinery) -> None:
+    def __init__(self, job: str, machinery: Machinery, begun: Callable[[], None]) -> None:
         self._job, self._machinery, self._status = job, machinery, job
+        self._begun: Callable[[], None] | None = begun
         self.last_words = ""
+
+    def begun(self) -> None:
+        tell, self._begun = self._begun, None
+        if tell is not None:
+            tell()
 
     def line(self, text: str) -> None:
         if not text.startswith("{"):

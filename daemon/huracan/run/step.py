@@ -10,20 +10,21 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-from huracan.due import due_at, latest_due, parse_times
+from huracan.due import ON_TIME, due_at, latest_due, parse_times
 from huracan.errors import ExitCode, LockedError, UsageError
 from huracan.paths import sweep_temporary
 from huracan.run.graph import jobs_of
-from huracan.run.heartbeat import NotifyProgress
+from huracan.run.heartbeat import WAITING, NotifyProgress
 from huracan.run.lock import run_lock
 from huracan.run.pipeline import (
     NOT_TRIED_AGAIN,
     begin_run,
     end_run,
     failed_before,
+    goes_on,
     leave_out,
     tell_of_failure,
     tell_of_start,
@@ -46,8 +47,6 @@ _SETTLED = FINISHED | {RunState.FAILED, RunState.SKIPPED}
 _PATIENCE = 6 * 3600.0
 """Seconds that a step waits for another run to leave the workspace."""
 _LOOK_AGAIN = 2.0
-_ON_TIME = timedelta(hours=1)
-"""A start within this of its time is no catching up."""
 
 
 def run_as_unit(context: Context, name: str, progress: NotifyProgress) -> int:
@@ -88,8 +87,14 @@ def run_as_unit(context: Context, name: str, progress: NotifyProgress) -> int:
             progress.wait(f"{name}: waits for another run", _LOOK_AGAIN)
         if told:
             progress.extend(declared[name].time_limit)
-        sweep_temporary(context.paths.workspace)
+        sweep_temporary(context.paths.workspace, partial(_tidies, progress, name))
         return _step(context, pipeline, jobs, name, progress)
+
+
+def _tidies(progress: NotifyProgress, name: str) -> None:
+    """Give a sign of life, also to a unit that has not said READY yet."""
+    progress.extend(WAITING)
+    progress.step(f"{name}: tidies up")
 
 
 def _wait_for_retries(
@@ -166,7 +171,7 @@ def _step(context: Context, pipeline: str, jobs: Sequence[Job], name: str, progr
         context.log.info("%s: not its turn in %s %s", name, pipeline, run.run_date)
         return _nothing(progress)
     if not before and context.store.ledger.job(name, run.run_date) is None:
-        tell_of_start(inside, jobs)
+        tell_of_start(inside, jobs, again=goes_on(inside, jobs))
     code = _work(inside, jobs, job, [row for row in rows if row is not None], progress)
     settled = context.store.ledger.job(name, run.run_date)
     if job is jobs[-1] and settled is not None and settled.state in _SETTLED and code in _ENDS:
@@ -202,7 +207,7 @@ def _request(context: Context, pipeline: str, *, is_first: bool) -> Request | No
     if known is None and (not is_first or schedule_pause(context.paths.state) is not None):
         context.log.info("%s does not begin: it is not its turn, or the schedule is paused", pipeline)
         return None
-    if known is None and not schedule.catch_up and now - due > _ON_TIME:
+    if known is None and not schedule.catch_up and now - due > ON_TIME:
         context.log.info("%s of %s was missed, and schedule.catch_up is off", pipeline, request.run_date)
         return None
     return request

@@ -16,7 +16,8 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 def issue_ticket(state: Path, job: str, run_id: str) -> None:
     """Write which run the next start of the job's unit belongs to."""
-    write_json(_ticket(state, job), {"run_id": run_id, "boot": _boot()})
+    # Not flushed, for the job is to start on time: a boot makes it void anyway.
+    write_json(_ticket(state, job), {"run_id": run_id, "boot": _boot()}, lasting=False)
 
 
 def take_ticket(state: Path, job: str) -> str | None:

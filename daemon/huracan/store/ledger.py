@@ -93,6 +93,12 @@ class Ledger:
             row = self._last(session, pipeline, run_date)
             return _run(row) if row else None
 
+    def knows_earlier(self, pipeline: str, run_date: date) -> bool:
+        """Say whether there is a run of the pipeline for an earlier date."""
+        mine = (RunTable.pipeline == pipeline) & (RunTable.run_date < run_date)
+        with self._access.reading() as session:
+            return session.scalar(select(RunTable.run_id).where(mine).limit(1)) is not None
+
     def run_by_id(self, run_id: str) -> RunRow | None:
         with self._access.reading() as session:
             row = session.get(RunTable, run_id)

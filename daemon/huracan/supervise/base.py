@@ -84,6 +84,10 @@ class Watcher(Protocol):
         """Take one line of the child's output (stdout and stderr together)."""
         ...
 
+    def begun(self) -> None:
+        """Be called once, when the child was started, or found at work."""
+        ...
+
     def notified(self, notification: Notification) -> None:
         """Take one datagram of the child."""
         ...

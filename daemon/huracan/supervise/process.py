@@ -47,6 +47,7 @@ class ProcessSupervisor:
                 start_new_session=True,
             )
             try:
+                watcher.begun()
                 return _Watch(process, child, listener, watcher, stop).until_end()
             finally:
                 _end_group(process)

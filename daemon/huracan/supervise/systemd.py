@@ -40,6 +40,7 @@ _BUS_AWAY = 60.0
 """Seconds for which a lost bus is asked for again before a unit that is followed is given up."""
 _SIGNALLED = 2, 3
 """Codes of ExecMainCode (waitid(2)): CLD_KILLED, CLD_DUMPED."""
+_ENDED = frozenset({"inactive", "failed"})
 _REFUSED = frozenset({"start-limit-hit", "resources", "protocol", "exec-condition"})
 
 
@@ -58,7 +59,7 @@ class UnitState:
 
     @property
     def ended(self) -> bool:
-        return self.active in ("inactive", "failed")
+        return self.active in _ENDED
 
 
 class Units:
@@ -66,6 +67,7 @@ class Units:
 
     def __init__(self, connection: DBusConnection) -> None:
         self._connection = connection
+        self._paths: dict[str, str] = {}
 
     @classmethod
     @contextmanager
@@ -108,6 +110,15 @@ class Units:
             queued=of_unit["Job"][0] != 0,
         )
 
+    def glance(self, unit: str) -> tuple[bool, str]:
+        """Return whether it has ended, and the invocation that did; a twentieth of the work of :meth:`state`."""
+        path = self._path(unit)
+        if self._property(path, "ActiveState") not in _ENDED:
+            return False, ""
+        invocation = bytes(self._property(path, "InvocationID")).hex()
+        # Somebody else may have started it between the two.
+        return self._property(path, "ActiveState") in _ENDED, invocation
+
     def follow(self, unit: str) -> Callable[[float], Mapping[str, Any]]:
         """Return a function that waits until something about the unit changed, or its seconds are over.
 
@@ -133,11 +144,17 @@ class Units:
         return wait
 
     def _path(self, unit: str) -> str:
-        return str(self._call("LoadUnit", "s", unit)[0])
+        """Return the unit's object, loading it where it is not; it stays so while it is kept."""
+        if unit not in self._paths:
+            self._paths[unit] = str(self._call("LoadUnit", "s", unit)[0])
+        return self._paths[unit]
 
     def _properties(self, path: str, interface: str) -> Mapping[str, Any]:
         reply = self._ask(Properties(DBusAddress(path, _BUS_NAME, interface)).get_all())
         return {name: value for name, (_, value) in reply[0].items()}
+
+    def _property(self, path: str, name: str) -> Any:
+        return self._ask(Properties(DBusAddress(path, _BUS_NAME, _UNIT)).get(name))[0][1]
 
     def _call(self, method: str, signature: str = "", *values: Any) -> tuple[Any, ...]:
         return self._ask(new_method_call(_MANAGER, method, signature or None, values))
@@ -210,13 +227,15 @@ class _Following:
         return self._conclude(state)
 
     def _begin(self, units: Units) -> UnitState:
-        state = units.state(self._unit)
         if self._before is None:
-            self._adopted = not state.ended
-            self._before = state.invocation if state.ended else ""
-            if state.ended:
+            # All that systemd knows takes it longer to say than the start may take.
+            ended, invocation = units.glance(self._unit)
+            self._adopted = not ended
+            self._before = invocation if ended else ""
+            if ended:
                 units.start(self._unit)
-                state = units.state(self._unit)
+            self._watcher.begun()
+        state = units.state(self._unit)
         self._tell(state.status)
         return state
 

@@ -25,6 +25,9 @@ class RelayingWatcher:
     def line(self, text: str) -> None:
         relay(text)
 
+    def begun(self) -> None:
+        """Say nothing: whoever keeps it running does."""
+
     def notified(self, notification: Notification) -> None:
         if self._status is not None and notification.status:
             self._status(notification.status)

@@ -6,15 +6,23 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from huracan.cli.main import main
 from huracan.cli.tables import duration
 from huracan.context import Context
+from huracan.control import ControlServer
+from huracan.run.lock import daemon_lock
 from huracan.store import ItemState, RunState
+from huracan.supervise.base import StopSwitch
+from waiting import wait_until
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -114,6 +122,72 @@ def test_status_says_that_the_schedule_rests_and_that_trading_is_stopped(
     told = json.loads(huracan("-c", str(settings_file), "status", "--json").stdout)
     assert told["paused"].startswith("paused since")
     assert told["trading"].startswith("stopped")
+
+
+ANSWER = {
+    "status": "nightly 2024-01-04: train 3/20",
+    "waiting": ["maintenance"],
+    "behind": True,
+    "resting": {"nightly": "2024-01-03", "tidy": "2024-01-04"},
+    "hangs": ["schedule"],
+    "schedule": {"nightly": "2031-02-03T04:05:00Z"},
+}
+
+
+@contextmanager
+def listening(context: Context, answer: dict[str, Any]) -> Iterator[None]:
+    """Answer as the daemon of this workspace does."""
+    stop, path = StopSwitch(), context.paths.state / "control.sock"
+    server = ControlServer(path, lambda request: answer if request == {"do": "status"} else {})
+    thread = threading.Thread(target=server.serve, args=(stop, lambda: None))
+    thread.start()
+    wait_until(path.is_socket)
+    try:
+        yield
+    finally:
+        stop.ask()
+        thread.join(30)
+
+
+def shown(settings_file: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["-c", str(settings_file), "status", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_status_asks_a_running_daemon_for_what_only_it_knows(
+    settings_file: Path, night: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert json.loads(shown(settings_file, capsys, "--json"))["daemon"] is None
+    with listening(night, {**ANSWER, "workspace": str(night.paths.workspace)}):
+        told = json.loads(shown(settings_file, capsys, "--json"))
+        text = " ".join(shown(settings_file, capsys).split())
+    assert told["daemon"]["status"] == ANSWER["status"]
+    assert "ok" not in told["daemon"]
+    due = {each["name"]: each["next_due"] for each in told["pipelines"]}
+    assert due == {"nightly": "2031-02-03T04:05:00Z", "maintenance": None}  # the settings say otherwise by now
+    assert "nightly 2024-01-04: train 3/20; maintenance waits; looks for what was missed" in text
+    assert "tidy 2024-01-04 was stopped and rests: `huracan start tidy` goes on" in text
+    assert "nightly 2024-01-03 was stopped" not in text  # that night came to its end by hand
+    assert "! the daemon's thread 'schedule' hangs" in text
+
+
+def test_status_leaves_alone_the_daemon_of_another_workspace(
+    settings_file: Path, night: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with listening(night, {**ANSWER, "workspace": "/elsewhere"}):
+        told = json.loads(shown(settings_file, capsys, "--json"))
+    assert told["daemon"] is None
+    assert {each["name"]: each["next_due"][11:] for each in told["pipelines"]}["nightly"] == "02:00:00Z"
+
+
+def test_status_says_that_a_daemon_is_there_and_does_not_answer(
+    settings_file: Path, night: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with daemon_lock(night.paths.state):
+        told = json.loads(shown(settings_file, capsys, "--json"))
+    assert told["daemon"] is None
+    said = "a daemon runs, but it could not be asked: no daemon listens at "
+    assert any(each.startswith(said) for each in told["problems"])
 
 
 def test_status_survives_a_roster_that_is_damaged(huracan: Run, settings_file: Path, night: Context) -> None:

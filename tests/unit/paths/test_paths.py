@@ -95,6 +95,34 @@ def test_what_a_service_may_be_writing_just_now_is_left_alone_until_it_is_old(tm
     assert sweep_temporary(tmp_path) == 2
 
 
+def test_a_sweep_of_a_large_workspace_gives_signs_of_life_and_finds_what_matches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huracan.paths._SIGN", 0.0)
+    deep = tmp_path / "data" / "candles"
+    deep.mkdir(parents=True)
+    for name in ("a.parquet", ".a.parquet.x.tmp", "b.tmp", ".hidden"):
+        (deep / name).touch()
+    (tmp_path / ".folder.tmp").mkdir()
+    (tmp_path / ".folder.tmp" / ".b.json.y.tmp").touch()
+    signs: list[str] = []
+    assert sweep_temporary(tmp_path, lambda: signs.append("sign")) == 2
+    assert len(signs) == 5
+    assert sorted(path.name for path in deep.iterdir()) == [".hidden", "a.parquet", "b.tmp"]
+
+
+def test_what_means_nothing_after_a_boot_is_whole_but_not_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    write_json(tmp_path / "note.json", {"a": 1}, lasting=False)
+    assert (json.loads((tmp_path / "note.json").read_text()), flushed) == ({"a": 1}, [])
+    write_json(tmp_path / "note.json", {"a": 2})
+    assert len(flushed) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["note.json"]
+
+
 def test_a_writer_that_raises_leaves_nothing_behind(tmp_path: Path) -> None:
     def fill(path: Path) -> None:
         path.write_text("half")

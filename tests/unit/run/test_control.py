@@ -8,8 +8,10 @@ import re
 import signal
 import socket
 import stat
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -233,14 +235,15 @@ def test_the_kill_switch_can_be_thrown_by_the_socket(daemon: Callable[..., Any])
 @pytest.fixture
 def serving(tmp_path: Path) -> Any:
     """Serve an echo below a folder whose path is longer than the address of a socket may be."""
-    import threading
-
     folder = tmp_path / ("x" * 100)
     path, stop = folder / "control.sock", StopSwitch()
 
     def handle(request: Any) -> Any:
-        if request.get("do") == "refuse":
-            raise UsageError("not like this")
+        match request.get("do"):
+            case "refuse":
+                raise UsageError("not like this")
+            case "trip":
+                raise [ValueError, TypeError, OSError][request["over"]]("a stone")
         return {"heard": request}
 
     thread = threading.Thread(target=ControlServer(path, handle).serve, args=(stop, lambda: None))
@@ -256,6 +259,44 @@ def test_an_answer_comes_back_and_a_refusal_in_its_own_words(serving: Path) -> N
     assert ask(serving, {"do": "it"})["heard"] == {"do": "it"}
     with pytest.raises(UsageError, match="not like this"):
         ask(serving, {"do": "refuse"})
+
+
+@pytest.mark.parametrize("over", [0, 1, 2])
+def test_a_bug_in_the_daemon_is_answered_and_told_apart_from_a_bad_request(
+    serving: Path, over: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UsageError, match=r"the daemon could not do that: \w+Error: a stone"):
+        ask(serving, {"do": "trip", "over": over})
+    assert "Traceback" in caplog.text
+    assert ask(serving, {"do": "it"})["ok"]
+
+
+@pytest.mark.parametrize("do", [[], {}, None, 3, "dance"])
+def test_what_nobody_can_do_is_refused_in_one_line(do: object) -> None:
+    with pytest.raises(UsageError, match=r"the daemon cannot .*; it can status, start, stop"):
+        Orders(None).handle({"do": do})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("where", ["accept", "start"])
+def test_somebody_who_cannot_be_let_in_now_does_not_end_the_socket(
+    serving: Path, where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("huracan.control._PAUSE", 0.05)
+    owner: Any = socket.socket if where == "accept" else threading.Thread
+    right, left = getattr(owner, where), [OSError(24, "Too many open files"), RuntimeError("can't start new thread")]
+
+    def flaky(self: Any) -> Any:
+        if left:
+            raise left.pop()
+        return right(self)
+
+    monkeypatch.setattr(owner, where, flaky)
+    for _ in range(2):
+        with suppress(TryAgainError):
+            ask(serving, {"do": "it"})
+    for _ in range(10):  # more than may be answered at once: those who failed hold no place
+        assert ask(serving, {"do": "it"})["ok"]
+    assert caplog.text.count("could not let somebody in") == 2
 
 
 def test_only_owner_and_group_may_open_the_socket(serving: Path) -> None:

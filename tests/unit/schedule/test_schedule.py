@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import queue
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from typing import Any
 
 import pytest
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +18,7 @@ from huracan.clock import SystemClock
 from huracan.due import due_at, latest_due, next_due, parse_times, to_catch_up
 from huracan.errors import SettingsError
 from huracan.schedule import Schedule
+from waiting import wait_until
 
 TIMES = st.times().map(lambda t: t.replace(second=0, microsecond=0))
 INSTANTS = st.datetimes(datetime(2020, 1, 2), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -95,26 +99,116 @@ def test_a_pipeline_starts_with_its_run_date_when_its_time_comes() -> None:
     assert run_date == latest_due(now, time(soon.hour, soon.minute))
 
 
-def test_a_start_that_is_too_late_or_fails_is_reported() -> None:
+Begin = Callable[..., Schedule]
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    """Begin a schedule whose only pipeline is due six hours from now, whatever the hour of this test."""
+    begun: list[Schedule] = []
+
+    def make(start: Any = print, report: Any = print, clock: Any = None) -> Schedule:
+        ahead = time((datetime.now(UTC).hour + 6) % 24)
+        begun.append(Schedule({"nightly": ahead}, start, report, clock or SystemClock()))
+        begun[-1].begin()
+        return begun[-1]
+
+    yield make
+    for schedule in begun:
+        schedule.end()
+
+
+def be_due(schedule: Schedule, ago: timedelta) -> None:
+    """Let APScheduler believe that its next time passed so long ago."""
+    schedule._scheduler.modify_job("nightly", next_run_time=datetime.now(UTC) - ago)
+
+
+def planned(schedule: Schedule) -> datetime:
+    found: datetime = schedule._scheduler.get_job("nightly").next_run_time
+    return found
+
+
+def test_a_start_that_fails_is_reported(begin: Begin) -> None:
     reported: queue.Queue[tuple[str, str]] = queue.Queue()
 
     def broken(pipeline: str, run_date: date) -> None:
         raise RuntimeError("disk full")
 
-    now = datetime.now(UTC)
-    # Six hours ahead: no run of its own falls into the thirteen hours before now, whatever the hour of this test.
-    ahead = time((now.hour + 6) % 24)
-    schedule = Schedule({"nightly": ahead}, broken, lambda *a: reported.put(a), SystemClock())
-    schedule.begin()
+    be_due(begin(broken, lambda *a: reported.put(a)), timedelta(minutes=5))
+    pipeline, sentence = reported.get(timeout=30)
+    assert pipeline == "nightly"
+    assert "disk full" in sentence
+
+
+@pytest.mark.parametrize("hours", [13, 21, 24 * 365 * 10])
+def test_however_late_a_start_comes_it_comes_once_and_with_the_latest_date(begin: Begin, hours: int) -> None:
+    started: queue.Queue[tuple[str, date]] = queue.Queue()
+    schedule = begin(lambda *a: started.put(a))
+    be_due(schedule, timedelta(hours=hours))
+    at = next(iter(schedule._times.values()))
+    assert started.get(timeout=30) == ("nightly", latest_due(datetime.now(UTC), at))
+    wait_until(lambda: planned(schedule) == next_due(datetime.now(UTC), at))
+    assert started.empty()
+
+
+def test_a_start_while_the_one_before_it_has_not_returned_is_reported(begin: Begin) -> None:
+    reported: queue.Queue[tuple[str, str]] = queue.Queue()
+    inside, go = threading.Event(), threading.Event()
+
+    def hangs(pipeline: str, run_date: date) -> None:
+        inside.set()
+        go.wait(30)
+
+    schedule = begin(hangs, lambda *a: reported.put(a))
     try:
-        schedule._scheduler.modify_job("nightly", next_run_time=now - timedelta(minutes=5))
-        pipeline, sentence = reported.get(timeout=30)
-        assert pipeline == "nightly"
-        assert "disk full" in sentence
-        schedule._scheduler.modify_job("nightly", next_run_time=now - timedelta(hours=13))
-        assert "passed too long ago" in reported.get(timeout=30)[1]
+        be_due(schedule, timedelta(minutes=5))
+        assert inside.wait(30)
+        be_due(schedule, timedelta(minutes=5))
+        assert reported.get(timeout=30) == ("nightly", "was not started: the start before it has not returned")
     finally:
-        schedule.end()
+        go.set()
+
+
+def test_after_the_clock_was_set_back_the_next_start_counts_from_now(begin: Begin) -> None:
+    schedule = begin()
+    right = planned(schedule)
+    assert not schedule.look_again()
+    # As after a start in a year that never was.
+    schedule._scheduler.modify_job("nightly", next_run_time=right + timedelta(days=3650))
+    assert schedule.look_again()
+    assert planned(schedule) == right
+    assert not schedule.look_again()
+
+
+def test_a_schedule_that_has_not_come_to_a_time_in_a_minute_is_not_alive(begin: Begin) -> None:
+    clock = Clock(datetime.now(UTC))
+    schedule = begin(clock=clock)
+    assert schedule.is_alive()
+    clock.instant = planned(schedule) + timedelta(seconds=50)
+    assert schedule.is_alive()
+    clock.instant += timedelta(seconds=20)  # its thread goes by the machine's clock and has not come to this
+    assert not schedule.is_alive()
+    clock.instant = datetime.now(UTC)
+    assert schedule.is_alive()
+    schedule._scheduler.remove_job("nightly")
+    assert not schedule.is_alive()
+
+
+def test_a_schedule_without_its_thread_is_not_alive(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = begin()
+    kill_thread(schedule, monkeypatch)
+    assert not schedule.is_alive()
+    assert not Schedule({}, print, print, SystemClock()).is_alive()
+
+
+def kill_thread(schedule: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die() -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(schedule._scheduler, "_process_jobs", die)
+    schedule.look_again()
+    schedule._scheduler._thread.join(30)
 
 
 def test_what_comes_next_is_known() -> None:
@@ -129,6 +223,6 @@ def test_what_comes_next_is_known() -> None:
 def test_every_kind_of_failure_has_a_sentence() -> None:
     reported: list[tuple[str, str]] = []
     schedule = Schedule({}, print, lambda *a: reported.append(a), SystemClock())
-    for code in (EVENT_JOB_MISSED, EVENT_JOB_ERROR):
+    for code in (EVENT_JOB_MAX_INSTANCES, EVENT_JOB_ERROR):
         schedule._failed(JobExecutionEvent(code, "nightly", "default", datetime.now(UTC)))
     assert [name for name, _ in reported] == ["nightly", "nightly"]

@@ -38,6 +38,9 @@ class Recorder:
         self.lines.append(text)
         self.on_line(text)
 
+    def begun(self) -> None:
+        assert not self.lines
+
     def notified(self, notification: Notification) -> None:
         self.notifications.append(notification)
 
