@@ -7,6 +7,7 @@ next daemon follows them. Either way the ledger knows where to go on.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from huracan.clock import format_instant
 from huracan.due import due_at, latest_due, parse_times, to_catch_up
 from huracan.errors import ExitCode, HuracanError, UsageError
+from huracan.run.failing import DAEMON, is_well_after, note_well
 from huracan.run.heartbeat import Notifier
 from huracan.run.lock import is_held
 from huracan.runs import Runs
@@ -92,6 +94,7 @@ class Daemon:
 
     def _watch(self) -> None:
         look_again = time.monotonic() + _LOOK_AGAIN
+        well_at = time.monotonic() + is_well_after(_LATEST_SIGN)
         was_paused = self._paused() is not None
         while not self._stop.wait(_BEAT):
             now = time.monotonic()
@@ -106,6 +109,9 @@ class Daemon:
             if now >= look_again:
                 look_again = now + _LOOK_AGAIN
                 self._schedule.look_again()
+                if well_at <= now:
+                    note_well(self._context.paths.state, DAEMON)
+                    well_at = math.inf
             silent = [name for name, sign in list(self._signs.items()) if now - sign > _LATEST_SIGN]
             if silent:
                 self._notifier.status(f"hangs: {', '.join(silent)}")
