@@ -49,6 +49,12 @@ class Box:
     def bash(self, script: str, *, check: bool = True, timeout: float = 300) -> Done:
         return self.run(["bash", "-euc", script], check=check, timeout=timeout)
 
+    def becomes(self, condition: str, seconds: float) -> bool:
+        """Ask a shell inside again and again, and say whether it came to be so in time."""
+        loop = f"for ((end = SECONDS + {seconds:.0f}; SECONDS <= end; ))"
+        asked = self.bash(f"{loop}; do if {condition}; then exit; fi; sleep 0.1; done; exit 1", check=False)
+        return asked.returncode == 0
+
     def install_sh(self, *arguments: str, check: bool = True, checkout: str = CHECKOUT) -> Done:
         """Run install.sh of a checkout inside."""
         return self.run([f"{checkout}/install.sh", *arguments], check=check, timeout=600)

@@ -94,7 +94,8 @@ def test_memory_gpu_and_compiling_are_opened_where_they_are_declared() -> None:
 
 def test_with_the_daemon_nothing_else_starts_jobs() -> None:
     files = render(BASE)
-    assert not [name for name in files if name.endswith((".timer", "60-chain.conf"))]
+    assert [name for name in files if name.endswith((".timer", "60-chain.conf"))] == [f"{SYSTEM}huracan-retry.timer"]
+    assert "huracan-job" not in files[f"{SYSTEM}huracan-retry.service"]
     assert "huracan.service" in lines(files[f"{SYSTEM}huracan.target"], "Wants")
 
 
