@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CHECKOUT", "ENVIRONMENT", "OURS", "SCRIPT", "Box", "Done", "Installation", "call", "why_no_box"]
+__all__ = [
+    "CHECKOUT", "ENVIRONMENT", "FEW_SERVICES", "OURS", "SCRIPT", "Box", "Done", "Installation", "call", "why_no_box",
+]  # fmt: skip
 
 SCRIPT = Path(__file__).with_name("box.sh")
 CHECKOUT = "/srv/huracan"
@@ -24,6 +26,9 @@ ENVIRONMENT = {
     "COLUMNS": "160",
 }
 """What a login of root sets, and where pip finds packages on this machine; nothing else of the test run."""
+
+FEW_SERVICES = "/etc/huracan/conf.d/10-few.yaml"
+"""Settings that leave out services which the tests of the installation do not need."""
 
 OURS = ("/etc", "/opt", "/srv", "/usr/local", "/var/lib/huracan")
 """Folders in which install.sh may change something."""

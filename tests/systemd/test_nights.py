@@ -290,6 +290,8 @@ def test_a_whole_night_is_played_by_a_timer(trial: Trial) -> None:
     assert trial.wait_for_state("done", "failed", "partly-failed", pipeline="nightly", seconds=240) == "done"
     assert trial.box.run(["ls", "/var/lib/huracan-trial/champions/roster.json"])
     assert "train: " in trial.box.journal("huracan-job@train.service")
+    services = [f"huracan-service@{name}.service" for name in ("alerts", "monitor", "safety", "sync", "telegram")]
+    assert {unit: trial.box.state(unit) for unit in services} == dict.fromkeys(services, "active")
 
 
 def test_a_whole_night_is_played_by_the_daemon_though_a_power_cut_ends_its_training(trial: Trial) -> None:

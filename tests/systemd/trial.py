@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from systemd.machine import Box
+from systemd.machine import FEW_SERVICES, Box
 
 __all__ = ["PLUGIN", "STAMPS", "WORKSPACE", "Trial"]
 
@@ -54,13 +54,15 @@ class Trial:
             if file.is_file() and file.suffix != ".pyc":
                 target = f"$(echo {_SITE})/{file.relative_to(PLUGIN)}"
                 self.box.bash(f"mkdir -p $(dirname {target}); cat >{target} <<'EOF'\n{file.read_text()}EOF")
-        self.box.bash(f"cp -p {_SETTINGS} {_ASIDE}")
+        self.box.bash(f"cp -p {_SETTINGS} {_ASIDE}; mv {FEW_SERVICES} {_ASIDE}.few")
         self.settings(bundled="hybrid")
         return self.install_units("--no-start")
 
     def remove(self) -> None:
         self.box.bash(f"systemctl stop huracan.target 'huracan*'; rm -rf {_SITE}/huracan_trial* {WORKSPACE}")
-        self.box.bash(f"cp -p {_ASIDE} {_SETTINGS}; rm -f {_SYSTEM}/huracan*.d/90-*.conf")
+        self.box.bash(
+            f"cp -p {_ASIDE} {_SETTINGS}; mv {_ASIDE}.few {FEW_SERVICES}; rm -f {_SYSTEM}/huracan*.d/90-*.conf"
+        )
         self.box.run(["huracan", "units", "install"])
 
     def settings(self, scheduler: str = "daemon", *, bundled: str = "", **pipelines: str) -> None:
