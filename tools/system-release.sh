@@ -142,9 +142,11 @@ build_release() {
   rm -rf -- "$folder"
   "$base" -m venv "$folder"
   copy_libraries "$folder"
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --use-pep517 \
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --use-pep517 --no-compile \
     -c "$root/constraints.txt" "${root}[$extras]" "${more[@]}" >&2 ||
     die "pip could not build $folder; see above. Is PyPI reachable from here?"
+  # pip would do it on one processor. Some packages bring files that are no Python of this version: they stay as they are.
+  "$folder/bin/python" -m compileall -qq -j 0 "$folder/lib" || true
   sync -f "$folder" # the mark must not outlive a power cut that the files did not
   printf '%s\n' "${folder##*/}" "$(libraries)" | write_file "$folder/$built" root:root 644
 }

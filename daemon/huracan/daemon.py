@@ -7,6 +7,7 @@ next daemon follows them. Either way the ledger knows where to go on.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from huracan.clock import format_instant
 from huracan.due import ON_TIME, due_at, latest_due, parse_times, to_catch_up
 from huracan.errors import ExitCode, HuracanError, UsageError
 from huracan.rests import Rests
+from huracan.run.failing import DAEMON, is_well_after, note_well
 from huracan.run.heartbeat import Notifier
 from huracan.run.lock import is_held
 from huracan.runs import Runs
@@ -103,6 +105,7 @@ class Daemon:
 
     def _watch(self) -> None:
         look_again = time.monotonic() + _LOOK_AGAIN
+        well_at = time.monotonic() + is_well_after(_LATEST_SIGN)
         was_paused = self._paused() is not None
         while not self._stop.wait(_BEAT):
             now = time.monotonic()
@@ -118,6 +121,9 @@ class Daemon:
             if now >= look_again:
                 look_again = now + _LOOK_AGAIN
                 self._look_again()
+                if well_at <= now:
+                    note_well(self._context.paths.state, DAEMON)
+                    well_at = math.inf
             if silent := self._silent():
                 self._notifier.status(f"hangs: {', '.join(silent)}")
             else:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from huracan.errors import HuracanError
+from huracan.run.failing import LOOP_STARTS, loop_seconds, service_key, tell_once
 from huracan.supervise.base import Backoff, Child, Exit, Limits, StopSwitch, Supervisor
 from huracan.supervise.process import keep_running
 from huracan.supervise.threads import RelayingWatcher, guarded_thread
@@ -79,18 +81,39 @@ class ServeByProcesses:
 
     def _keep(self, context: Context, service: Service, stop: StopSwitch) -> None:
         """Keep one service running until ``stop``."""
-        name = f"service {service.name}"
-
-        def ended(exit_: Exit, pause: float) -> None:
-            title = f"{name} {exit_.sentence}; it is started again in {pause:.1f} s"
-            context.emit("service.ended", Severity.WARNING, title)
+        name, ends = f"service {service.name}", _Ends(context, service)
 
         def child() -> Child:
             words = self._command("service", service.name, "--log-format", "json")
             return Child(words, self._environment, Limits(stall=service.stall_limit))
 
         backoff = Backoff(service.restart_delay, service.restart_delay_max, chance=random.Random())
-        keep_running(self._supervisor, child, RelayingWatcher(partial(self._sign, name)), stop, backoff, ended)
+        keep_running(self._supervisor, child, RelayingWatcher(partial(self._sign, name)), stop, backoff, ends.ended)
+
+
+class _Ends:
+    """Tells of the first end, and once more where the service ends again and again; the others are only logged."""
+
+    def __init__(self, context: Context, service: Service) -> None:
+        self._context, self._key = context, service_key(service.name)
+        self._within = loop_seconds(service.stall_limit, service.restart_delay_max)
+        self._recent: deque[float] = deque(maxlen=LOOP_STARTS)
+
+    def ended(self, exit_: Exit, pause: float) -> None:
+        now = time.monotonic()
+        is_first = not self._recent or now - self._recent[-1] > self._within
+        self._recent.append(now)
+        title = f"{self._key} {exit_.sentence}; it is started again in {pause:.1f} s"
+        if is_first:
+            self._context.emit("service.ended", Severity.WARNING, title)
+        else:
+            self._context.log.warning("%s", title)
+        if len(self._recent) == LOOP_STARTS and now - self._recent[0] <= self._within:
+            tell_once(self._context, self._key, partial(self._tell, exit_))
+
+    def _tell(self, exit_: Exit) -> None:
+        title = f"{self._key} keeps failing: it {exit_.sentence}, as {LOOP_STARTS - 1} times before"
+        self._context.emit("service.failed", Severity.ERROR, f"{title}; it is started again all the same")
 
 
 class ServeByUnits:

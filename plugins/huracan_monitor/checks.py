@@ -11,6 +11,7 @@ from typing import Any
 from huracan.context import Context
 from huracan.errors import HuracanError, StoreError
 from huracan.market.exchange import open_exchange
+from huracan.run.failing import DAEMON, failing_since, service_key
 from huracan.run.lock import daemon_is_there
 from huracan.run.service_state import WRITE_EVERY, ServiceState, read_service
 from huracan.types import CheckResult, CheckState, SelfCheck
@@ -176,12 +177,14 @@ def check_alerts(context: Context | None) -> CheckResult:
 
 
 def check_services(context: Context | None) -> CheckResult:
-    """Is every declared service alive, by what it last said of itself?"""
+    """Is every declared service alive, by what it last said of itself, and does none of them keep failing?"""
     if context is None:
         return _WITHOUT_CONTEXT
     daemon = daemon_is_there(context.paths.state)
     services = list(context.plugins.services())
     found = {name: _service(context, name, daemon) for name in services}
+    if since := failing_since(context.paths.state, DAEMON, context.clock.now()):
+        found["the daemon"] = CheckState.WARNING, f"has kept failing since {since:%Y-%m-%d %H:%M}Z"
     worst = max((state for state, _ in found.values()), key=list(CheckState).index, default=CheckState.OK)
     detail = "; ".join(f"{name} {words}" for name, (_, words) in found.items()) or "no service is declared"
     if worst is CheckState.OK:
@@ -193,11 +196,19 @@ def check_services(context: Context | None) -> CheckResult:
 
 
 def _service(context: Context, name: str, daemon: bool) -> tuple[CheckState, str]:
-    """Judge one service. Nobody misses one that was never started, or was stopped, where no daemon is there."""
+    """Judge one service. Nobody misses one that was never started, or was stopped, where no daemon is there.
+
+    One that kept failing is believed to be well only after a while: it may be up between two failures.
+    """
     said = read_service(context.paths.state, name)
     gone = CheckState.WARNING if daemon else CheckState.OK
+    if since := failing_since(context.paths.state, service_key(name), context.clock.now()):
+        words = f": {said.status}" if said is not None and said.failed else ""
+        return CheckState.WARNING, f"has kept failing since {since:%Y-%m-%d %H:%M}Z{words}"
     if said is None:
         return gone, "was never started" + ("" if daemon else " (no daemon is at work here)")
+    if said.failed:
+        return CheckState.WARNING, f"failed at {said.time:%Y-%m-%d %H:%M}Z: {said.status}"
     if said.stopped:
         return gone, f"ended at {said.time:%Y-%m-%d %H:%M}Z: {said.status}"
     silent = (context.clock.now() - said.time).total_seconds()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from systemd.machine import CHECKOUT, Box, Installation, call, why_no_box
+from systemd.machine import CHECKOUT, FEW_SERVICES, Box, Installation, call, why_no_box
 
 SETTINGS = """\
 workspace: /var/lib/huracan
@@ -19,6 +19,10 @@ candles: {days: 730}
 training: {symbols: "AURA-USDT,BTC-USDT"}
 schedule: {pipelines: {nightly: '23:59'}, catch_up: false}
 """
+
+FEW = "plugins: {disable: [alerts, backup, email, export, reports, safety, telegram]}\n"
+"""Their services would be started and their jobs be done a dozen times, and nobody asks for what comes of it; the whole
+nights of test_nights.py have all of them."""
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +51,7 @@ def fresh(box: Box, repository: Path) -> Box:
 def first_install(fresh: Box) -> Installation:
     """Install Huracan with an exchange that needs no network; all tests of the folder share it."""
     fresh.run(["tee", "/root/first.yaml"], stdin=SETTINGS)
+    fresh.run(["install", "-D", "/dev/stdin", FEW_SERVICES], stdin=FEW)
     begun = time.monotonic()
     done = fresh.install_sh("install", "--settings", "/root/first.yaml")
     return Installation(done.stderr, time.monotonic() - begun)

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CHECKOUT", "ENVIRONMENT", "OURS", "SCRIPT", "Box", "Done", "Installation", "call", "why_no_box"]
+__all__ = [
+    "CHECKOUT", "ENVIRONMENT", "FEW_SERVICES", "OURS", "SCRIPT", "Box", "Done", "Installation", "call", "why_no_box",
+]  # fmt: skip
 
 SCRIPT = Path(__file__).with_name("box.sh")
 CHECKOUT = "/srv/huracan"
@@ -24,6 +26,9 @@ ENVIRONMENT = {
     "COLUMNS": "160",
 }
 """What a login of root sets, and where pip finds packages on this machine; nothing else of the test run."""
+
+FEW_SERVICES = "/etc/huracan/conf.d/10-few.yaml"
+"""Settings that leave out services which the tests of the installation do not need."""
 
 OURS = ("/etc", "/opt", "/srv", "/usr/local", "/var/lib/huracan")
 """Folders in which install.sh may change something."""
@@ -48,6 +53,12 @@ class Box:
 
     def bash(self, script: str, *, check: bool = True, timeout: float = 300) -> Done:
         return self.run(["bash", "-euc", script], check=check, timeout=timeout)
+
+    def becomes(self, condition: str, seconds: float) -> bool:
+        """Ask a shell inside again and again, and say whether it came to be so in time."""
+        loop = f"for ((end = SECONDS + {seconds:.0f}; SECONDS <= end; ))"
+        asked = self.bash(f"{loop}; do if {condition}; then exit; fi; sleep 0.1; done; exit 1", check=False)
+        return asked.returncode == 0
 
     def install_sh(self, *arguments: str, check: bool = True, checkout: str = CHECKOUT) -> Done:
         """Run install.sh of a checkout inside."""

@@ -13,7 +13,9 @@ from filelock import FileLock, Timeout
 
 from huracan.alerts.delivery import LOCK, Deliverer
 from huracan.alerts.routing import channels
+from huracan.alerts.spool import lay_down
 from huracan.errors import HuracanError
+from huracan.store import OPEN
 
 if TYPE_CHECKING:
     from huracan.context import Context
@@ -27,13 +29,19 @@ LOOK = 1.0
 
 @contextmanager
 def delivering(
-    context: Context, alive: Callable[[str], None] = lambda _: None, patience: float = PATIENCE
+    context: Context,
+    alive: Callable[[str], None] = lambda _: None,
+    patience: float = PATIENCE,
+    *,
+    shared: bool = True,
 ) -> Iterator[None]:
     """Take messages to their channels inside the block, unless another process does; ``alive`` is told at the end.
 
-    Nothing that goes wrong here is raised, and the end waits for ``patience`` seconds at most.
+    An outbox that is not ``shared`` is in the memory of this process: no other delivers what waits there, and what is
+    left at the end is kept for whoever delivers when the database is back. Nothing that goes wrong here is raised, and
+    the end waits for ``patience`` seconds at most.
     """
-    courier = _Courier(context)
+    courier = _Courier(context, shared)
     try:
         yield
     finally:
@@ -41,8 +49,8 @@ def delivering(
 
 
 class _Courier:
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, shared: bool) -> None:
+        self._context, self._shared = context, shared
         self._ends, self._leave = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         try:
@@ -67,6 +75,8 @@ class _Courier:
         self._leave.set()
         # An attempt that is under way may hang; what it tried is sent again later, marked as repeated.
         self._thread.join(1.0)
+        if not self._shared:
+            self._keep_what_is_left()
 
     def _guarded(self) -> None:
         try:
@@ -74,7 +84,18 @@ class _Courier:
         except Exception as error:
             self._context.log.warning("alerts wait for the next delivery: %s", error, exc_info=error)
 
+    def _keep_what_is_left(self) -> None:
+        try:
+            left = {row.event_id: event for row, event in self._context.store.outbox.listing(list(OPEN)) if event}
+            for event in left.values():
+                lay_down(self._context.paths.state, event)
+        except (OSError, HuracanError) as error:
+            self._context.log.warning("alerts that did not arrive are lost: %s", error)
+
     def _work(self) -> None:
+        if not self._shared:
+            self._deliver()
+            return
         state = self._context.paths.state
         state.mkdir(parents=True, exist_ok=True)
         lock = FileLock(state / LOCK, timeout=0)

@@ -140,36 +140,32 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 def _failed(arguments: argparse.Namespace) -> int:
-    """Send the event that a unit failed, unless somebody who knows more has told of it already."""
-    from huracan.run.lock import is_led
-    from huracan.run.plan import GIVEN_UP_CODE
-    from huracan.types import Severity
+    """Send the event that a unit failed, unless it was told of, and take it to the channels where nobody does."""
+    from huracan.units.failed import Failure, tell
 
-    result = os.environ.get("MONITOR_SERVICE_RESULT", "")
-    status = os.environ.get("MONITOR_EXIT_STATUS", "")
-    told = f"unit {arguments.unit} failed" + (f": {result}" if result else "")
-    with _context_to_tell(arguments, told) as context:
-        job = arguments.unit.startswith("huracan-job@")
-        by_its_run = job and (status == str(GIVEN_UP_CODE) or is_led(context.paths.state))
-        if by_its_run:
-            context.log.info("%s; its run tells of it", told)
-        else:
-            context.emit("unit.failed", Severity.ERROR, told, unit=arguments.unit, result=result, status=status)
+    failure = Failure(arguments.unit, os.environ)
+    with _context_to_tell(arguments, failure.title) as context:
+        tell(context, failure)
     return int(ExitCode.DONE)
 
 
 @contextmanager
 def _context_to_tell(arguments: argparse.Namespace, told: str) -> Iterator[Context]:
     """Open the application; where its database is away, with one in memory: channels still hear of the failure."""
+    from huracan.alerts.courier import delivering
     from huracan.app import assemble
     from huracan.clock import SystemClock
     from huracan.store import Store
 
+    shared = True
     try:
         context = open_context(arguments, log_style="journal", require_good_settings=False)
     except StoreError as error:
         print(f"<3>huracan: {told}; {error}", file=sys.stderr)
         settings, plugins = load(arguments, require_good_settings=False)
         context = assemble(settings, plugins, Store.open("sqlite://", lock_folder=None), SystemClock())
+        shared = False
     with context.store:
         yield context
+        with delivering(context, shared=shared):
+            pass  # it may be the service that delivers which failed

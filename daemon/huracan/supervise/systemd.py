@@ -87,7 +87,13 @@ class Units:
         self._call("StopUnit", "ss", unit, "replace")
 
     def restart(self, unit: str) -> None:
-        self._call("TryRestartUnit", "ss", unit, "replace")
+        """Queue a restart, or a start of one that failed; one that somebody stopped stays as it is.
+
+        Whoever asks has a reason: it counts for no loop of starts.
+        """
+        has_failed = self.state(unit).active == "failed"
+        self._call("ResetFailedUnit", "s", unit)
+        self._call("StartUnit" if has_failed else "TryRestartUnit", "ss", unit, "replace")
 
     def kill(self, unit: str, number: int) -> None:
         self._call("KillUnit", "ssi", unit, "all", number)

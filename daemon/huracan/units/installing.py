@@ -85,6 +85,8 @@ def apply(files: Mapping[str, str], changes: Sequence[Change], etc: Path = ETC, 
     if "Wants=huracan.service" not in files.get("systemd/system/huracan.target", ""):
         _stop_for_good("huracan.service")  # timers need no daemon, and it would start nothing
     if start:
+        # A start that somebody asks for counts for no loop of starts.
+        _call("systemctl", "reset-failed", "huracan.service", "huracan-service@*.service", check=False)
         # Starting what is up changes nothing; services take new settings and units by a restart, jobs are left alone.
         if changes:
             _call("systemctl", "try-restart", "huracan.service", "huracan-service@*.service", check=False)

@@ -14,6 +14,7 @@ from huracan.types import Job, Resources, Service
 from huracan.units.declared import Declared, is_hidden
 from huracan.units.hardening import SHARED, reach
 from huracan.units.names import SYSTEM, command_word, job_unit, one_line, quoted, seconds, service_unit, timer_unit
+from huracan.units.retry import RETRY_TIMER, SEEN_BY_RETRY, limit_of_starts, loop, retry
 from huracan.units.timers import timers
 
 __all__ = ["render"]
@@ -39,6 +40,7 @@ def render(declared: Declared) -> dict[str, str]:
         f"{SYSTEM}/huracan-job@.service": _job_template(declared),
         f"{SYSTEM}/huracan-service@.service": _service_template(declared),
         f"{SYSTEM}/huracan-failed@.service": _failed_template(declared),
+        **dict(retry()),
         "sysusers.d/huracan.conf": _SYSUSERS.format(workspace=quoted(declared.workspace)),
         "tmpfiles.d/huracan.conf": _TMPFILES.format(workspace=quoted(declared.workspace)),
         "polkit-1/rules.d/50-huracan.rules": _POLKIT,
@@ -103,8 +105,11 @@ polkit.addRule(function (action, subject) {
 """
 
 
+_DAEMON_SILENCE, _DAEMON_PAUSE = 60.0, 10.0
+
+
 def _target(declared: Declared) -> str:
-    wanted = [service_unit(service.name) for service in declared.services]
+    wanted = [RETRY_TIMER, *(service_unit(service.name) for service in declared.services)]
     if declared.scheduler == "daemon":
         wanted.insert(0, "huracan.service")
     else:
@@ -129,9 +134,7 @@ PartOf=huracan.target
 After=network-online.target dbus.service
 OnFailure=huracan-failed@%n.service
 RequiresMountsFor={quoted(declared.workspace)}
-# A database or disk that is away comes back some time: it is never given up.
-StartLimitIntervalSec=0
-
+{limit_of_starts(_DAEMON_SILENCE, _DAEMON_PAUSE)}
 [Service]
 Type=notify
 NotifyAccess=main
@@ -145,12 +148,12 @@ Environment={" ".join(f"{name}={value}" for name, value in LEAN.items())} PYTHON
 RuntimeDirectory=huracan
 RuntimeDirectoryMode=0750
 # Its loop reports every other second.
-WatchdogSec=60
+WatchdogSec={seconds(_DAEMON_SILENCE)}
 TimeoutStartSec=180
 TimeoutStopSec=90
 Restart=always
-RestartSec=10
-# Settings that are wrong do not mend themselves.
+RestartSec={seconds(_DAEMON_PAUSE)}
+{SEEN_BY_RETRY}\
 RestartPreventExitStatus={int(ExitCode.USAGE)}
 {_folders(declared)}\
 {SHARED}\
@@ -166,7 +169,7 @@ def _job_template(declared: Declared) -> str:
         "job",
         target="# A restart of the target does not start what ran: whoever leads the run does.\n"
         "StopPropagatedFrom=huracan.target",
-        no_limit="The ledger counts attempts, the daemon pauses between them.",
+        limit="# The ledger counts attempts, the daemon pauses between them.\nStartLimitIntervalSec=0\n",
         ends="# Partly failed, nothing to do, interrupted: "
         "told apart by their number, and none of them a failed unit.\n"
         f"SuccessExitStatus={_GOOD_ENDS}",
@@ -179,13 +182,13 @@ def _service_template(declared: Declared) -> str:
         declared,
         "service",
         target="PartOf=huracan.target",
-        no_limit="It is never given up; the health check `services` tells of one that does not come up.",
-        ends=f"Restart=always\nRestartPreventExitStatus={int(ExitCode.USAGE)}",
+        limit=limit_of_starts(0.0, 0.0),
+        ends=f"Restart=always\n{SEEN_BY_RETRY}RestartPreventExitStatus={int(ExitCode.USAGE)}",
         default="RestartSec=15",
     )
 
 
-def _template(declared: Declared, kind: str, *, target: str, no_limit: str, ends: str, default: str) -> str:
+def _template(declared: Declared, kind: str, *, target: str, limit: str, ends: str, default: str) -> str:
     """Write what all jobs, or all services, have in common; ``default`` holds until a drop-in says better."""
     return f"""\
 [Unit]
@@ -194,9 +197,7 @@ Description=Huracan {kind} %i
 After=network-online.target
 OnFailure=huracan-failed@%n.service
 RequiresMountsFor={quoted(declared.workspace)}
-# {no_limit}
-StartLimitIntervalSec=0
-
+{limit}
 [Service]
 Type=notify
 NotifyAccess=main
@@ -239,11 +240,14 @@ RuntimeMaxSec={seconds(job.time_limit)}
 
 
 def _service(declared: Declared, service: Service) -> str:
+    pause = max(10.0, service.restart_delay)
     return f"""\
 {_said(declared, "service", service)}
+[Unit]
+{loop(service.stall_limit, pause)}
 [Service]
 WatchdogSec={seconds(service.stall_limit)}
-RestartSec={seconds(max(10.0, service.restart_delay))}
+RestartSec={seconds(pause)}
 {_resources(declared, service.resources)}"""
 
 

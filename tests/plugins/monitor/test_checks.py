@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from huracan.clock import FixedClock
 from huracan.context import Context
 from huracan.errors import StoreError
 from huracan.paths import Paths
+from huracan.run.failing import DAEMON, note_well, service_key, tell_once
 from huracan.run.lock import daemon_is_there, daemon_lock
 from huracan.run.service_state import telling
 from huracan.store import Store
@@ -245,6 +247,23 @@ def test_a_service_that_was_stopped_is_missed_only_where_a_daemon_is_at_work(ser
     assert serving.ask().state is CheckState.OK
     with daemon_lock(serving.context.paths.state):
         assert_says_how_to_mend(serving.ask(), CheckState.WARNING, "toy ended at", "ended by itself")
+
+
+def test_a_service_that_an_error_ended_is_bad_whoever_starts_it_again(serving: Serving) -> None:
+    with suppress(ValueError), telling(serving.context, "toy", 50.0, RecordingProgress()):
+        raise ValueError("the toy is broken")
+    found = serving.ask()
+    assert_says_how_to_mend(found, CheckState.WARNING, "toy failed at", "ValueError: the toy is broken")
+
+
+def test_a_service_that_keeps_failing_is_bad_also_while_it_is_up_until_it_was_well(serving: Serving) -> None:
+    tell_once(serving.context, service_key("toy"), lambda: None)
+    serving.start()
+    assert_says_how_to_mend(serving.ask(), CheckState.WARNING, "toy has kept failing since")
+    note_well(serving.context.paths.state, service_key("toy"))
+    assert serving.ask().state is CheckState.OK
+    tell_once(serving.context, DAEMON, lambda: None)
+    assert_says_how_to_mend(serving.ask(), CheckState.WARNING, "toy is alive; the daemon has kept failing since")
 
 
 @pytest.mark.parametrize("garbage", ["", "[]", "{}", '{"pid": "x"}'])

@@ -94,7 +94,8 @@ def test_memory_gpu_and_compiling_are_opened_where_they_are_declared() -> None:
 
 def test_with_the_daemon_nothing_else_starts_jobs() -> None:
     files = render(BASE)
-    assert not [name for name in files if name.endswith((".timer", "60-chain.conf"))]
+    assert [name for name in files if name.endswith((".timer", "60-chain.conf"))] == [f"{SYSTEM}huracan-retry.timer"]
+    assert "huracan-job" not in files[f"{SYSTEM}huracan-retry.service"]
     assert "huracan.service" in lines(files[f"{SYSTEM}huracan.target"], "Wants")
 
 
@@ -110,6 +111,25 @@ def test_with_timers_the_jobs_of_a_pipeline_are_a_chain_and_no_daemon_is_wanted(
     wanted = lines(files[f"{SYSTEM}huracan.target"], "Wants")
     assert "huracan.service" not in wanted
     assert "huracan-nightly.timer" in wanted
+
+
+@pytest.mark.parametrize("scheduler", ["daemon", "timers"])
+def test_who_keeps_failing_is_told_of_and_looked_at_again_for_ever(scheduler: Any) -> None:
+    files = render(replace(BASE, scheduler=scheduler))
+    for unit in ("huracan.service", "huracan-service@.service"):
+        text = files[f"{SYSTEM}{unit}"]
+        assert lines(text, "Restart") == ["always"]
+        assert lines(text, "OnFailure") == ["huracan-failed@%n.service"]
+        assert (lines(text, "StartLimitBurst"), lines(text, "StartLimitIntervalSec")) == (["8"], ["3600s"])
+    assert "huracan-retry.timer" in lines(files[f"{SYSTEM}huracan.target"], "Wants")
+    assert lines(files[f"{SYSTEM}huracan-retry.timer"], "OnUnitInactiveSec") == ["300s"]
+    assert "--state=failed" in files[f"{SYSTEM}huracan-retry.service"]
+
+
+def test_a_service_that_may_be_silent_for_long_is_given_the_time_for_a_loop_of_such_silences() -> None:
+    slow = Service("slow", "m:f", "thinks", stall_limit=900.0, restart_delay=30.0)
+    text = render(replace(BASE, services=(slow,)))[f"{SYSTEM}huracan-service@slow.service.d/50-declared.conf"]
+    assert lines(text, "StartLimitIntervalSec") == [f"{8 * (900 + 30 + 60)}s"]
 
 
 def test_no_secret_stands_in_a_unit_and_none_in_its_environment() -> None:

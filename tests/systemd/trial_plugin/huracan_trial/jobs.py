@@ -89,7 +89,10 @@ def reach(context: Context) -> JobResult:
 
 
 def serve(context: Context) -> None:
+    """Look around, or crash where trial/looks says so."""
     _count(context, "looker")
+    if _orders(context, "looks") == "crash":
+        raise ValueError("the looker is broken")
     while True:
         context.progress.step("looks")
         time.sleep(1.0)
