@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from huracan.audit_spool import lay_down_action
 from huracan.errors import UsageError
 from huracan.run.graph import jobs_of
 from huracan.starting import Order
@@ -29,11 +30,24 @@ class Orders:
         }  # fmt: skip
 
     def handle(self, request: Answer) -> Answer:
-        """Do what is asked. Raises UsageError for what cannot be done."""
+        """Do what is asked, and note who did. Raises UsageError for what cannot be done."""
         known = self._known.get(request.get("do"))
         if known is None:
             raise UsageError(f"the daemon cannot {request.get('do')!r}; it can {', '.join(map(str, self._known))}")
-        return known(request)
+        answer = known(request)
+        if request["do"] != "status":
+            self._write_down(request)
+        return answer
+
+    def _write_down(self, request: Answer) -> None:
+        """Keep it for the audit table as a file: who asks waits for no database."""
+        context = self._daemon.context
+        told = {key: value for key, value in request.items() if key not in ("do", "by") and value not in (None, False)}
+        laid_down = lay_down_action(
+            context.paths.state, context.clock.now(), _said(request)[1], "control socket", str(request["do"]), told
+        )
+        if not laid_down:
+            context.log.error("%s by %s is in no audit: its file cannot be written", request["do"], _said(request)[1])
 
     def _status(self, request: Answer) -> Answer:
         del request

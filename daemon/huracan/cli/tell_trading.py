@@ -1,4 +1,4 @@
-"""Record what changed in trading.json and send events; started by ``huracan kill`` and ``huracan resume``."""
+"""Record what changed in trading.json and who ordered it, and send events; started by the switches' commands."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Tell what is not told yet; where there is no store yet, the service safety tells when there is one."""
     from huracan.alerts.trading import tell_changes
+    from huracan.audit_spool import take_in_actions
     from huracan.config import RawSettings
     from huracan.store import Store
 
@@ -31,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     context = open_context(arguments, require_good_settings=False)
     with context.store:
         tell_changes(context)
+        take_in_actions(context)
     return 0
 
 
