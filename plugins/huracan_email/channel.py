@@ -59,9 +59,9 @@ class Channel:
             self._tell(context, ", ".join(each for each in settings.to if each not in done), str(error))
             refused = {}
         for name, (code, text) in refused.items():
-            said = f"{settings.host} takes no letter for {name}: {_answer(code, text)}"
+            said = f"{settings.host} says {_answer(code, text)}"
             if code < FOR_GOOD:
-                context.log.warning("email: %s", said)
+                context.log.warning("email: no letter yet for %s: %s", name, said)
             else:
                 self._tell(context, name, said)
         later = [(name, said) for name, said in refused.items() if said[0] < FOR_GOOD]
@@ -73,7 +73,7 @@ class Channel:
 
     def _tell(self, context: Context, name: str, said: str) -> None:
         """Tell that one of several recipients is lost: nobody else would."""
-        title = f"{name} of the channel email does not get what the others get: {said}"
+        title = f"the channel email reaches all but {name}: {said}"
         context.emit(
             "alerts.refused", Severity.ERROR, title, channel="email", recipient=name,
             hint="mend the address, or take it out of email.to",
