@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huracan.errors import HuracanError
-from huracan.paths import read_json, write_json
+from huracan.paths import canonical_json, read_json
 from huracan.trading_files import make_folder, one_line
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ def lay_down_action(
             "arguments": {key: one_line(each) if isinstance(each, str) else each for key, each in arguments.items()},
             "outcome": one_line(outcome),
         }  # fmt: skip
-        write_json(folder / f"{time:%Y%m%dT%H%M%S.%f}-{os.urandom(8).hex()}.json", value)
+        name = f"{time:%Y%m%dT%H%M%S.%f}-{os.urandom(8).hex()}.json"
+        # Not flushed to the disk, which takes longer than all else of a kill: what a power cut takes from the audit
+        # stands in the history of kill.json.
+        temporary = folder / f".{name}.tmp"
+        temporary.write_bytes(canonical_json(value))
+        temporary.chmod(0o644)  # the owner of the workspace has to read what root noted
+        temporary.replace(folder / name)
         return True
     return False
 
