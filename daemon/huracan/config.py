@@ -147,7 +147,9 @@ class ChannelSettings(Section):
 class AlertSettings(Section):
     """Which events go to which channels, and how they are put together."""
 
-    least: Severity = Field(Severity.INFO, description="Least severity of an event that is sent anywhere.")
+    least: Severity = Field(
+        Severity.INFO, description="Least severity of an event that is sent anywhere; pings are sent all the same."
+    )
     channels: dict[str, ChannelSettings] = Field(
         default_factory=dict, description="What differs for single channels, by name; see `huracan alerts channels`."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from huracan.audit_spool import lay_down_action
 from huracan.errors import UsageError
 from huracan.run.graph import jobs_of
 from huracan.starting import Order
@@ -29,7 +30,7 @@ class Orders:
         }  # fmt: skip
 
     def handle(self, request: Answer) -> Answer:
-        """Do what is asked. Raises UsageError for what cannot be done, or is meant for another workspace's daemon."""
+        """Do what is asked, and note who did. Raises UsageError for what cannot be done, or is meant for another workspace's daemon."""
         what = request.get("do")
         known = self._known.get(what) if isinstance(what, str) else None
         if known is None:
@@ -37,7 +38,20 @@ class Orders:
         meant, ours = request.get("workspace"), self._daemon.context.paths.workspace.resolve()
         if meant is not None and str(meant) != str(ours):
             raise UsageError(f"this daemon works in {ours}, not in {meant}")
-        return known(request)
+        answer = known(request)
+        if what != "status":
+            self._write_down(request)
+        return answer
+
+    def _write_down(self, request: Answer) -> None:
+        """Keep it for the audit table as a file: who asks waits for no database."""
+        context = self._daemon.context
+        told = {key: value for key, value in request.items() if key not in ("do", "by", "workspace") and value not in (None, False)}
+        laid_down = lay_down_action(
+            context.paths.state, context.clock.now(), _said(request)[1], "control socket", str(request["do"]), told
+        )
+        if not laid_down:
+            context.log.error("%s by %s is in no audit: its file cannot be written", request["do"], _said(request)[1])
 
     def _status(self, request: Answer) -> Answer:
         del request

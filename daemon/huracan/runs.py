@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from huracan.alerts import make_emit
+from huracan.context import RunInfo
 from huracan.errors import ExitCode, HuracanError, UsageError
 from huracan.memory import give_back_memory
 from huracan.run.plan import INTERRUPTED_CODE
 from huracan.starting import Order, RunByUnits, Starter
-from huracan.store import RunRow
+from huracan.store import RunRow, RunState
 from huracan.supervise.base import Backoff, Exit, ExitReason, StopSwitch
 from huracan.supervise.threads import RelayingWatcher, guarded_thread
 from huracan.types import Severity
@@ -166,9 +168,16 @@ class Runs:
             at_work.tell("waits to be started again")
             if self._sleep(pause_seconds, at_work.stop):
                 return
-        self._context().emit(
-            "run.given-up", Severity.ERROR, f"{order}: given up, it never came to its end", pipeline=order.name
-        )
+        self._tell_that_it_is_given_up(order)
+
+    def _tell_that_it_is_given_up(self, order: Order) -> None:
+        """Send the event as one of the run, where that began: so a dead-man's switch knows which start has no end."""
+        context, row = self._context(), self._newest(order)
+        emit = context.emit
+        if row is not None and row.state in (RunState.RUNNING, RunState.INTERRUPTED):  # of any other the end was told
+            run = RunInfo(row.run_id, row.pipeline, row.run_date, row.as_of)
+            emit = make_emit(replace(context, run=run))
+        emit("run.given-up", Severity.ERROR, f"{order}: given up, it never came to its end", pipeline=order.name)
 
     def _newest(self, order: Order) -> RunRow | None:
         run_date = (order.due or self._context().clock.now()).date()

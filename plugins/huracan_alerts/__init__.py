@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from huracan import hookimpl
-from huracan.types import Check, Command, Notifier, Resources, Service, SettingsSection
+from huracan.types import Check, Command, Notifier, Resources, Service, SettingsSection, Severity
 
 
 @hookimpl
@@ -39,7 +39,7 @@ def huracan_notifiers() -> Sequence[Notifier]:
     return [
         Notifier("webhook", webhook.deliver, is_set=webhook.is_set),
         Notifier("command", program.deliver, is_set=program.is_set, check=program.check),
-        Notifier("pings", pings.deliver, is_set=pings.is_set, kinds=pings.KINDS),
+        Notifier("pings", pings.deliver, is_set=pings.is_set, kinds=pings.KINDS, least=Severity.DEBUG),
     ]
 
 

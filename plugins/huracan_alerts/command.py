@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
-from huracan.errors import ExitCode, UsageError
+from huracan.errors import ExitCode, HuracanError, UsageError
 
 if TYPE_CHECKING:
     from huracan.context import Context
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
+RETRY_DAYS = 7.0
 PATIENCE = 30.0
 """Seconds to wait for a test message to arrive."""
 
@@ -39,6 +41,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
             one.add_argument("channel", help="a name of `huracan alerts channels`")
         if name == "retry":
             one.add_argument("which", metavar="ID|all", help="number of a message, or all")
+            one.add_argument(
+                "--days", type=float, default=RETRY_DAYS, metavar="N",
+                help=f"all: of the last N days (default: {RETRY_DAYS:g}); what is older is no news",
+            )  # fmt: skip
         if name == "audit":
             one.add_argument("--limit", type=int, default=50, help="how many actions, the newest (default: 50)")
 
@@ -177,8 +183,10 @@ def _retry(context: Context, arguments: argparse.Namespace) -> int:
     if which != "all" and not (which.isascii() and which.isdigit()):
         raise UsageError(f"alerts retry: {which!r} is no number of a message; `huracan alerts list` has them")
     hours = context.settings.core.alerts.expire_hours
-    ids = None if which == "all" else [int(which)]
-    number = context.store.outbox.retry(ids, now, now + timedelta(hours=hours))
+    if not 0 < arguments.days <= 3650:
+        raise UsageError("alerts retry: --days wants a number of days, as 7")
+    ids, since = (None, now - timedelta(days=arguments.days)) if which == "all" else ([int(which)], None)
+    number = context.store.outbox.retry(ids, now, now + timedelta(hours=hours), since=since)
     if ids is not None and not number:
         raise UsageError(f"alerts retry: no message {which} was given up; `huracan alerts list` has them")
     if arguments.json:
@@ -189,8 +197,11 @@ def _retry(context: Context, arguments: argparse.Namespace) -> int:
 
 
 def _audit(context: Context, arguments: argparse.Namespace) -> int:
+    from huracan.audit_spool import take_in_actions
     from huracan.cli.tables import make_table, moment
 
+    with suppress(HuracanError, OSError):  # what cannot be stored now waits, and what is stored is shown
+        take_in_actions(context)
     found = context.store.audit.recent(max(1, arguments.limit))
     if arguments.json:
         show_json({"actions": [{

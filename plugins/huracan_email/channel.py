@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from huracan.context import Context
 from huracan.errors import DeliveryError
 from huracan.masking import mask
-from huracan.types import CheckResult, CheckState, Message
+from huracan.types import CheckResult, CheckState, Message, Severity
 from huracan_email.letter import make_letter
 from huracan_email.settings import EmailSettings
 
@@ -55,16 +55,29 @@ class Channel:
         except DeliveryError as error:
             if not (error.permanent and done):
                 raise
-            context.log.warning("email: one of several recipients got no letter: %s", error)
+            # The others have it: for them the message is no failure.
+            self._tell(context, ", ".join(each for each in settings.to if each not in done), str(error))
             refused = {}
         for name, (code, text) in refused.items():
-            context.log.warning("email: %s takes no letter for %s: %s", settings.host, name, _answer(code, text))
+            said = f"{settings.host} says {_answer(code, text)}"
+            if code < FOR_GOOD:
+                context.log.warning("email: no letter yet for %s: %s", name, said)
+            else:
+                self._tell(context, name, said)
         later = [(name, said) for name, said in refused.items() if said[0] < FOR_GOOD]
         if later:
             done |= set(settings.to) - {name for name, _ in later}
             name, (code, text) = later[0]
             raise DeliveryError(f"{settings.host} takes no letter for {name} yet: {_answer(code, text)}")
         del self._done[message.key]
+
+    def _tell(self, context: Context, name: str, said: str) -> None:
+        """Tell that one of several recipients is lost: nobody else would."""
+        title = f"the channel email reaches all but {name}: {said}"
+        context.emit(
+            "alerts.refused", Severity.ERROR, title, channel="email", recipient=name,
+            hint="mend the address, or take it out of email.to",
+        )  # fmt: skip
 
 
 def _send(settings: EmailSettings, letter: EmailMessage, recipients: Sequence[str]) -> dict[str, tuple[int, bytes]]:

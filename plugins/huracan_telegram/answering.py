@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from huracan.audit_spool import lay_down_action
 from huracan.context import Context
-from huracan.errors import DeliveryError, HuracanError, StoreError
+from huracan.errors import DeliveryError, HuracanError
+from huracan.masking import json_safe, mask
 from huracan.run.references import resolve
 from huracan.store import AuditEntry
 from huracan.types import ChatCommand, ChatReply
@@ -159,9 +161,9 @@ class Answers:
         """Ask before it is done; the buttons are worth something for a while, and for who asked alone."""
         seconds = self._settings.confirm_seconds
         nonce = secrets.token_urlsafe(9)
-        expires = self._context.clock.now() + timedelta(seconds=seconds)
-        pending = Pending(nonce, taken.user, taken.chat, taken.words, expires)
-        self.change(lambda inbox: replace(inbox, pending={**inbox.pending, nonce: pending}))
+        now = self._context.clock.now()
+        pending = Pending(nonce, taken.user, taken.chat, taken.words, now + timedelta(seconds=seconds))
+        self.change(lambda inbox: inbox.asking(pending, now))
         text = f"Really /{' '.join(taken.words)}?"
         buttons = (("Yes, do it", f"{YES}{nonce}"), ("No", f"{NO}{nonce}"))
         self._say(taken.chat, f"{text}\n{command.help}\nThe buttons work for {seconds:g} s.", buttons)
@@ -193,15 +195,21 @@ class Answers:
             return self._posting[1]
 
     def _audit(self, taken: Taken, outcome: str) -> None:
-        """Write down who asked for what and how it ended; where the store is away, in the log."""
+        """Write down who asked for what and how it ended; where the store is away, as a file until it is back."""
         now, words = self._context.clock.now(), " ".join(taken.words)
         self._context.log.info("telegram: user %d: /%s: %s", taken.user, words, outcome)
         arguments = {"words": list(taken.words[1:]), "chat": taken.chat}
         entry = AuditEntry(now, str(taken.user), "telegram", taken.words[0], arguments, outcome)
         try:
             self._context.store.audit.add(entry)
-        except StoreError as error:
-            self._context.log.error("telegram: the audit table did not take /%s: %s", words, error)
+        except Exception as error:  # noqa: BLE001 - whatever keeps the table from taking it, the file does
+            self._context.log.warning("telegram: the audit table did not take /%s: %s", words, error)
+            kept = lay_down_action(
+                self._context.paths.state, now, entry.actor, entry.via, mask(entry.action),
+                json_safe(arguments), mask(outcome),
+            )  # fmt: skip
+            if not kept:
+                self._context.log.error("telegram: /%s by %s is in no audit but this", words, entry.actor)
 
 
 def _span(age: timedelta) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -11,10 +9,19 @@ from typing import TypeVar
 from huracan.context import Context
 from huracan.errors import DeliveryError
 from huracan.types import CheckResult, Message, Severity
-from huracan_telegram.client import Buttons, Client, EntitiesError, GoneError, MigratedError, UnchangedError
-from huracan_telegram.render import Attachment, Draft, draft_of
+from huracan_telegram.client import (
+    BusyError,
+    Buttons,
+    Client,
+    EntitiesError,
+    GoneError,
+    MigratedError,
+    UnchangedError,
+)
+from huracan_telegram.pace import Pace
+from huracan_telegram.render import Attachment, Draft, draft_of, marked
 from huracan_telegram.settings import TelegramSettings
-from huracan_telegram.state import Delivery, new_chats, remember_chat
+from huracan_telegram.state import Delivery, forget_old_deliveries, new_chats, remember_chat, state_folder
 from huracan_telegram.texts import LONGEST, Piece, as_html, as_plain, split
 
 __all__ = ["Channel", "Post"]
@@ -34,8 +41,11 @@ class Post:
         self._context, self._client = context, client
         self._settings = context.settings.section(TelegramSettings)
         self._moved = new_chats(context.paths)
-        self._next: dict[int, float] = {}
-        self._lock = threading.Lock()
+        self._pace = Pace(state_folder(context.paths), context.log)
+
+    def serve(self, context: Context) -> None:
+        """Go on for another context of the same settings: what is told goes where that one sends it."""
+        self._context = context
 
     def draft(self, chat: int, draft: Draft, delivery: Delivery | None = None, *, alone: bool = True) -> int:
         """Send a draft and return the id of its first message; parts that arrived before are not sent again."""
@@ -58,11 +68,9 @@ class Post:
         assert first is not None
         return first
 
-    def replace(self, chat: int, message: int, draft: Draft) -> int:
-        """Put a draft in place of a message; send it anew where that is gone. Returns the message's id."""
-        texts = split(draft.pieces, LONGEST - len(LEFT_OUT)) or [[Piece("(no text)")]]
-        text = texts[0] if len(texts) == 1 else [Piece(LEFT_OUT), *texts[-1]]
-        buttons = rows(draft.buttons)
+    def replace(self, chat: int, message: int, draft: Draft, anew: Draft | None = None) -> int:
+        """Put a draft in place of a message; send it, or ``anew``, where that is gone. Returns the message's id."""
+        text, buttons = _end_of(draft), rows(draft.buttons)
 
         def edit(text: str, html: bool) -> Callable[[int], None]:
             return lambda where: self._client.edit_text(where, message, text, html=html, buttons=buttons)
@@ -75,7 +83,7 @@ class Post:
         except UnchangedError:
             return message
         except GoneError:
-            return self._text(chat, text, buttons)
+            return self._text(chat, _end_of(anew or draft), buttons)
         return message
 
     def _text(self, chat: int, pieces: Sequence[Piece], buttons: Buttons) -> int:
@@ -119,29 +127,28 @@ class Post:
     def _paced(self, chat: int, act: Callable[[int], T]) -> T:
         """Act on a chat when its turn has come, and once more where its group has moved."""
         where = self._moved.get(chat, chat)
-        self._wait(where)
         try:
-            return act(where)
+            return self._at_its_turn(where, act)
         except MigratedError as error:
-            self._moved[chat] = error.chat
-            remember_chat(self._context.paths, chat, error.chat)
+            # Before it is noted: a kill between the two tells it twice rather than never.
             self._context.emit(
                 "telegram.chat-moved", Severity.WARNING,
                 f"the Telegram group {chat} has the id {error.chat} now; write that into telegram.chats",
                 old=chat, new=error.chat,
             )  # fmt: skip
-            self._wait(error.chat)
-            return act(error.chat)
+            self._moved[chat] = error.chat
+            remember_chat(self._context.paths, chat, error.chat)
+            return self._at_its_turn(error.chat, act)
 
-    def _wait(self, chat: int) -> None:
-        """Keep the pace: Telegram bans bots for a while that do not."""
-        group = chat < 0
-        gap = 60.0 / self._settings.per_minute_in_group if group else 1.0 / self._settings.per_second_in_chat
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._next.get(chat, now))
-            self._next[chat] = turn + gap
-        time.sleep(turn - now)
+    def _at_its_turn(self, chat: int, act: Callable[[int], T]) -> T:
+        """Keep the pace, and for others what Telegram says of it: it bans bots for a while that do not."""
+        each = 60.0 / self._settings.per_minute_in_group if chat < 0 else 1.0 / self._settings.per_second_in_chat
+        self._pace.wait(chat, each, 1.0 / self._settings.per_second)
+        try:
+            return act(chat)
+        except BusyError as error:
+            self._pace.rest(chat, error.retry_after or 0.0)
+            raise
 
 
 class Channel:
@@ -151,6 +158,7 @@ class Channel:
         self._client: Client | None = None
         self._post: Post | None = None
         self._made_of: TelegramSettings | None = None
+        self._before: Delivery | None = None
 
     def deliver(self, context: Context, message: Message) -> str | None:
         """Send a message to all chats and return where it stands there, as ``chat:message,...``.
@@ -160,20 +168,47 @@ class Channel:
         settings = context.settings.section(TelegramSettings)
         if not self.is_set(context):
             raise DeliveryError("telegram.token and telegram.chats are not set", permanent=True)
-        post = self._connected(context, settings)
-        draft, delivery = draft_of(context, message), Delivery(context.paths, message.key)
-        standing = _read_receipt(message.replaces)
-        receipts, refused, alone = [], [], len(settings.chats) == 1
+        delivery = self._begun(context, message)
+        receipts, refused = self._to_each_chat(context, settings, message, delivery)
+        if not receipts:
+            delivery.forget()
+            raise DeliveryError("; ".join(refused.values()), permanent=True)
+        for chat, error in refused.items():
+            title = f"the chat {chat} of the channel telegram refuses what the others get: {error}"
+            context.emit(
+                "alerts.refused", Severity.ERROR, title, channel="telegram", chat=chat,
+                hint="let the bot write there (`huracan doctor` says more), or take it out of telegram.chats",
+            )  # fmt: skip
+        self._before = delivery
+        return ",".join(receipts)
+
+    def _begun(self, context: Context, message: Message) -> Delivery:
+        """Return what is known of a message. That the one before arrived is noted by now, else it would come again."""
+        before, self._before = self._before, None
+        if before is not None and before.key == message.key:
+            return before
+        if before is not None:
+            before.forget()
+        return Delivery(context.paths, message.key)
+
+    def _to_each_chat(
+        self, context: Context, settings: TelegramSettings, message: Message, delivery: Delivery
+    ) -> tuple[list[str], dict[int, str]]:
+        """Return where a message stands in each chat that took it, and why the others never will."""
+        post, draft = self._connected(context, settings), draft_of(context, message)
+        first = marked(draft) if message.repeated else draft
+        standing, alone = _read_receipt(message.replaces), len(settings.chats) == 1
+        receipts, refused = [], {}
         waits: DeliveryError | None = None
         for chat in settings.chats:
             try:
-                if chat in standing:
-                    sent = post.replace(chat, standing[chat], draft)
+                if chat in standing:  # done twice it looks the same: nobody has to be told
+                    sent = post.replace(chat, standing[chat], draft, first)
                 else:
-                    sent = post.draft(chat, draft, delivery, alone=alone)
+                    sent = post.draft(chat, first, delivery, alone=alone)
             except DeliveryError as error:
                 if error.permanent:
-                    refused.append(f"{chat}: {error}")
+                    refused[chat] = str(error)
                 elif error.retry_after is None:
                     raise
                 else:  # that one chat is full for a while is no reason for the others to hear nothing
@@ -182,11 +217,7 @@ class Channel:
                 receipts.append(f"{chat}:{sent}")
         if waits is not None:
             raise waits
-        if not receipts:
-            raise DeliveryError("; ".join(refused), permanent=True)
-        if refused:
-            context.log.error("telegram: a chat did not take a message: %s", "; ".join(refused))
-        return ",".join(receipts)
+        return receipts, refused
 
     def is_set(self, context: Context) -> bool:
         """Say whether there is a bot, and somebody to write to."""
@@ -208,9 +239,17 @@ class Channel:
     def _connected(self, context: Context, settings: TelegramSettings) -> Post:
         if self._post is None or self._made_of != settings:
             self.close()
+            forget_old_deliveries(context.paths, context.clock.now())
             self._client = Client(settings)
             self._post, self._made_of = Post(context, self._client), settings
+        self._post.serve(context)
         return self._post
+
+
+def _end_of(draft: Draft) -> Sequence[Piece]:
+    """Return the text of a message that is edited, the end of it where there is no room for all."""
+    texts = split(draft.pieces, LONGEST - len(LEFT_OUT)) or [[Piece("(no text)")]]
+    return texts[0] if len(texts) == 1 else [Piece(LEFT_OUT), *texts[-1]]
 
 
 def rows(buttons: Sequence[tuple[str, str]], across: int = 3) -> Buttons:

@@ -55,6 +55,9 @@ def _ask(context: Context, settings: TelegramSettings, client: object) -> CheckR
             hint = "write /start to the bot from there, or add it to the group; then its id is right or is not"
             return CheckResult(CheckState.FAILED, f"{name} cannot write to chat {chat}: {error}", hint)
     users = len(settings.allowed_users)
+    if old := [chat for chat in settings.chats if chat in moved]:
+        told = ", ".join(f"the group {chat} has the id {moved[chat]} now" for chat in old)
+        return CheckResult(CheckState.WARNING, f"{name}: {told}", "write that into telegram.chats")
     return CheckResult(
         CheckState.OK, f"{name} writes to {', '.join(titles)} and obeys {users} user{'s' * (users != 1)}"
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from huracan_telegram.settings import TelegramSettings
 
 __all__ = [
+    "BusyError",
     "Buttons",
     "Client",
     "ConflictError",
@@ -49,6 +50,10 @@ _GRACE = 15.0
 
 class TokenError(DeliveryError):
     """The token is wrong or was revoked. Its owner can mend it: what waits is as good as before."""
+
+
+class BusyError(DeliveryError):
+    """Telegram wants to be left alone for ``retry_after`` seconds; who asks sooner is banned for longer."""
 
 
 class EntitiesError(DeliveryError):
@@ -231,7 +236,7 @@ def _ours(error: Exception) -> Exception:
     if isinstance(error, theirs.RetryAfter):
         wait: Any = error.retry_after
         seconds = wait.total_seconds() if hasattr(wait, "total_seconds") else float(wait)
-        return DeliveryError(f"Telegram asks to wait: {text}", retry_after=seconds)
+        return BusyError(f"Telegram asks to wait: {text}", retry_after=seconds)
     if isinstance(error, theirs.ChatMigrated):
         return MigratedError("the group became a supergroup", int(error.new_chat_id))
     if isinstance(error, theirs.Conflict):

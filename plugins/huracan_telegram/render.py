@@ -6,15 +6,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from huracan.context import Context
 from huracan.types import ChatReply, Event, Message, Severity
+from huracan_telegram.attachments import WITH_ROSTER, Attachment, attachments_of
 from huracan_telegram.texts import Piece, aligned
 
-__all__ = ["Attachment", "Draft", "draft_of", "reply_draft"]
+__all__ = ["Attachment", "Draft", "draft_of", "marked", "reply_draft"]
 
 LATE = timedelta(minutes=10)
 """Age from which a message says when it happened: the phone shows when it came."""
@@ -23,8 +24,6 @@ WHOLE_EVENTS, LISTED_EVENTS = 6, 30
 MOST_ROWS = 40
 MOST_LINES = 12
 ROSTER_HEAD = 5
-WITH_ROSTER = ("nightly", "train", "roster")
-"""Runs of which the roster is the result."""
 LONGEST_LINE = 300
 LONGEST_DATA = 64
 """Bytes of a button's data (core.telegram.org/bots/api#inlinekeyboardbutton)."""
@@ -40,14 +39,6 @@ _KIND_MARKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file of this machine, its path below the workspace or absolute; a ``picture`` is shown, not only offered."""
-
-    path: str
-    picture: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """What is to be sent: text, buttons under its last part as (label, data), and files after it."""
 
@@ -59,20 +50,22 @@ class Draft:
 def draft_of(context: Context, message: Message) -> Draft:
     """Return how a message is told."""
     pieces: list[Piece] = []
-    if message.repeated:
-        pieces.append(Piece("↻ perhaps sent before\n", "i"))
-    has_coins = any(event.kind in COINS for event in message.events)
-    night = [event for event in message.events if event.kind in COINS or (has_coins and event.kind == "run.started")]
+    night = [event for event in message.events if event.kind in COINS]
     others = [event for event in message.events if event not in night]
     if night:
         pieces += _night(night)
     if night and others:
         pieces.append(Piece("\n\n"))
     pieces += _others(context, others)
-    found = [one for event in others for one in _attachments(event)]
+    found = [one for event in others for one in attachments_of(context, event)]
     known = context.plugins.chat_commands()
     buttons = [one for event in [*night, *others] for one in _buttons(event) if one[1].partition(" ")[0] in known]
     return Draft(tuple(pieces), tuple(dict.fromkeys(buttons))[:6], tuple(dict.fromkeys(found)))
+
+
+def marked(draft: Draft) -> Draft:
+    """Return a draft that says that it may have been sent before."""
+    return replace(draft, pieces=(Piece("↻ perhaps sent before\n", "i"), *draft.pieces))
 
 
 def reply_draft(reply: ChatReply) -> Draft:
@@ -98,14 +91,10 @@ def reply_draft(reply: ChatReply) -> Draft:
 
 def _night(events: Sequence[Event]) -> Iterator[Piece]:
     """Tell how far the night is: a heading, a row per coin, and the reason of each that failed."""
-    coins = {
-        event.symbol or str(event.fields.get("symbol", "?")): event for event in events if event.kind != "run.started"
-    }
+    coins = {event.symbol or str(event.fields.get("symbol", "?")): event for event in events}
     done = max([len(coins), *(_whole(event.fields.get("done")) for event in events)])
     total = max(_whole(event.fields.get("total")) for event in coins.values())
-    started = next((event for event in events if event.kind == "run.started"), None)
-    heading = started.title if started else f"Models of {events[0].time:%-d %b}"
-    yield Piece(f"{_KIND_MARKS['run.started']} {_short(heading)}", "b")
+    yield Piece(f"{_KIND_MARKS['run.started']} Models of {events[0].time:%-d %b}", "b")
     if total or done:
         finished = "  ✓" if total and done >= total else ""
         yield Piece(f"\n{_bar(done, total)} {done}/{total or '?'}{finished}\n")
@@ -203,21 +192,12 @@ def _roster_head(context: Context) -> Iterator[Piece]:
         yield Piece(aligned([("#", "coin", "Sharpe", "win", ""), *head], right=(0, 2, 3)), "pre")
 
 
-def _attachments(event: Event) -> Iterator[Attachment]:
-    picture = event.fields.get("picture")
-    if isinstance(picture, str) and picture:
-        yield Attachment(picture, picture=True)
-    files = event.fields.get("files")
-    for path in files if isinstance(files, (list, tuple)) else ():
-        yield Attachment(str(path))
-
-
 def _buttons(event: Event) -> Iterator[tuple[str, str]]:
     """Offer the log of what failed, and a look at what the night brought."""
     if event.kind == "run.ended":
         yield ("Roster", "roster")
         yield ("Report", "report")
-    elif event.fields.get("log") or event.kind == "job.failed":
+    elif event.fields.get("log") or event.kind in ("job.failed", "model.failed"):
         words = f"logs {event.fields.get('failed_job') or event.job or ''}".strip()
         if len(words.encode()) <= LONGEST_DATA:
             yield ("Log", words)

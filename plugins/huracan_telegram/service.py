@@ -17,18 +17,16 @@ from huracan.types import Severity
 from huracan_telegram.answering import NO, YES, Answers
 from huracan_telegram.client import Client, ConflictError, Update
 from huracan_telegram.settings import TelegramSettings
-from huracan_telegram.state import Inbox, Taken, new_chats
+from huracan_telegram.state import Inbox, Strangers, Taken, new_chats
 
 __all__ = ["Listener", "run"]
 
-TELL_STRANGERS_EVERY = 3600.0
+TELL_STRANGERS_EVERY = timedelta(hours=1)
 LONGEST_PAUSE = 60.0
 CONNECT_ANEW_AFTER = 5
 """Failures in a row after which the connection itself is made anew."""
 FIRST_PAUSE = 0.5
 REST = 30.0
-KEEP = timedelta(hours=1)
-"""How long a button that is too late is told so."""
 MOST_WORDS = 50
 MOST_USERS = 20
 
@@ -63,8 +61,6 @@ class Listener:
         self._client = Client(self._settings)
         self._answers = Answers(context, lambda: self._client)
         self._failures, self._in_conflict = 0, False
-        self._strangers: dict[int | None, int] = {}
-        self._tell_strangers_from = 0.0
         self._menu_shown, self._name = False, ""
         self._notes: dict[str, str] = {}
 
@@ -121,8 +117,7 @@ class Listener:
     def _taken(self, inbox: Inbox, update: Update) -> Inbox:
         """Return the inbox with what one update asks for."""
         if not self._is_allowed(update):
-            self._strangers[update.user] = self._strangers.get(update.user, 0) + 1
-            return inbox
+            return replace(inbox, strangers=inbox.strangers.and_one(update.user))
         assert update.user is not None
         assert update.chat is not None
         if update.query is not None and update.text.startswith((YES, NO)):
@@ -148,8 +143,7 @@ class Listener:
         if pending.user != update.user:
             self._notes[update.query] = "Only who asked can answer."
             return inbox
-        others = {key: each for key, each in inbox.pending.items() if each is not pending and each.expires > now - KEEP}
-        inbox = replace(inbox, pending=others)
+        inbox = inbox.answered(pending.nonce, now)
         if update.text.startswith(NO):
             self._notes[update.query] = "Not done."
             return inbox
@@ -208,16 +202,19 @@ class Listener:
 
     def _tell_of_strangers(self) -> None:
         """Tell how often others wrote, at most once an hour; they themselves hear nothing."""
-        now = time.monotonic()
-        if not self._strangers or now < self._tell_strangers_from:
+        strangers, now = self._answers.inbox.strangers, self._context.clock.now()
+        told_at = strangers.told_at
+        # One that is to come was noted by a clock that was set back since.
+        if not strangers.count or (told_at is not None and told_at <= now < told_at + TELL_STRANGERS_EVERY):
             return
-        count, users = sum(self._strangers.values()), [user for user in self._strangers if user is not None]
-        self._strangers, self._tell_strangers_from = {}, now + TELL_STRANGERS_EVERY
+        count = strangers.count
         self._context.emit(
             "telegram.stranger", Severity.WARNING,
             f"{count} message{'s' * (count != 1)} to the Telegram bot from others than telegram.allowed_users",
-            count=count, users=users[:MOST_USERS],
+            count=count, users=list(strangers.users[:MOST_USERS]),
         )  # fmt: skip
+        # After the event: a kill between the two tells it twice rather than never.
+        self._answers.change(lambda inbox: replace(inbox, strangers=Strangers(told_at=now)))
 
     def _show_menu(self) -> None:
         """Tell Telegram the commands, and learn the bot's own name, once."""

@@ -32,6 +32,9 @@ class TelegramSettings(Section):
     per_minute_in_group: float = Field(
         18.0, gt=0, le=60000, description="Messages a minute to one group; Telegram allows about 20."
     )
+    per_second: float = Field(
+        25.0, gt=0, le=1000, description="Messages a second to all chats together; Telegram allows about 30."
+    )
     command_seconds: float = Field(
         60.0, gt=0, le=3600, description="How long a command may take until you are told that it is still at work."
     )

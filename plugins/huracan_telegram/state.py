@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,18 @@ from typing import Any
 from huracan.clock import parse_instant
 from huracan.paths import Paths, read_json, write_json
 
-__all__ = ["Delivery", "Inbox", "Pending", "Taken", "new_chats", "remember_chat", "state_folder"]
+__all__ = [
+    "KEEP", "Delivery", "Inbox", "Pending", "Strangers", "Taken", "forget_old_deliveries", "new_chats", "remember_chat",
+    "state_folder",
+]  # fmt: skip
 
 _MOST_CHATS = 100
+KEEP = timedelta(hours=1)
+"""How long a button that is too late is told so."""
+KEEP_DELIVERIES = timedelta(days=31)
+"""Longer than any message may wait (``expire_hours`` is 30 days at most)."""
+MOST_STRANGERS = 1000
+"""Users that are told apart; the messages of others are counted all the same."""
 NUMBERS_HOLD = timedelta(days=5)
 """Less than the week after which Telegram numbers anew, more than the day for which it keeps what was not taken."""
 
@@ -44,19 +54,15 @@ def remember_chat(paths: Paths, old: int, new: int) -> None:
 
 
 class Delivery:
-    """Which parts of the message at hand arrived where: an attempt after one that failed sends only the others."""
+    """Which parts of a message arrived where: an attempt after one that failed sends only the others.
+
+    A file for each message: one that stepped aside is tried between others, and must not be forgotten for them.
+    """
 
     def __init__(self, paths: Paths, key: str) -> None:
-        self._file = state_folder(paths) / "delivery.json"
-        self._key = key
-        kept = read_json(self._file) or {}
-        arrived = kept.get("arrived") if kept.get("key") == key else None
+        self.key, self._file = key, deliveries(paths) / f"{key}.json"
+        arrived = (read_json(self._file) or {}).get("arrived")
         self._arrived: dict[str, int] = dict(arrived) if isinstance(arrived, dict) else {}
-
-    @property
-    def begun(self) -> bool:
-        """Whether some part arrived in an earlier attempt."""
-        return bool(self._arrived)
 
     def arrived(self, chat: int, part: int | str) -> int | None:
         """Return the id of a part's message, None where it has not arrived."""
@@ -66,7 +72,25 @@ class Delivery:
         """Note that a part arrived; ``keep`` it on disk where others follow."""
         self._arrived[f"{chat}:{part}"] = message
         if keep:
-            write_json(self._file, {"schema": 1, "key": self._key, "arrived": self._arrived})
+            write_json(self._file, {"schema": 1, "arrived": self._arrived})
+
+    def forget(self) -> None:
+        """Delete the file: nobody asks for this message again."""
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+
+def deliveries(paths: Paths) -> Path:
+    """Return the folder of what arrived in parts."""
+    return state_folder(paths) / "deliveries"
+
+
+def forget_old_deliveries(paths: Paths, now: datetime) -> None:
+    """Delete what killed processes left, and messages that were given up in the midst."""
+    with suppress(OSError):
+        for path in deliveries(paths).iterdir():
+            if abs(now.timestamp() - path.stat().st_mtime) > KEEP_DELIVERIES.total_seconds():
+                path.unlink(missing_ok=True)
 
 
 # --------------------------------------------------------------------------------------------------------------- inbox
@@ -99,13 +123,39 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Strangers:
+    """How often others wrote since the owner was last told: ``count`` in all, and which users, oldest first."""
+
+    count: int = 0
+    users: tuple[int, ...] = ()
+    told_at: datetime | None = None
+
+    def and_one(self, user: int | None) -> Strangers:
+        """Return it with one message more."""
+        known = user is None or user in self.users or len(self.users) >= MOST_STRANGERS
+        users = self.users if known or user is None else (*self.users, user)
+        return replace(self, count=self.count + 1, users=users)
+
+    def as_json(self) -> dict[str, Any]:
+        told_at = None if self.told_at is None else f"{self.told_at:%Y-%m-%dT%H:%M:%SZ}"
+        return {"count": self.count, "users": list(self.users), "told_at": told_at}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Strangers:
+        """Read it. Raises KeyError, TypeError or ValueError where it cannot be understood."""
+        told_at = parse_instant(kept["told_at"]) if kept.get("told_at") else None
+        return cls(int(kept.get("count", 0)), tuple(int(user) for user in kept.get("users", ())), told_at)
+
+
+@dataclass(frozen=True, slots=True)
 class Inbox:
-    """Where the talk stands: the next update to ask for, what was taken, what waits for a button."""
+    """Where the talk stands: the next update to ask for, what was taken, what waits for a button, who else wrote."""
 
     offset: int = 0
     taken: tuple[Taken, ...] = ()
     pending: Mapping[str, Pending] = field(default_factory=dict)
     heard_at: datetime | None = None
+    strangers: Strangers = Strangers()
 
     def next_number(self, now: datetime) -> int:
         """Return from which update on to ask; 0 where nobody said anything for days: then numbers may begin anywhere.
@@ -122,7 +172,8 @@ class Inbox:
             pending = [Pending(**_back(each, "expires")) for each in kept["pending"]]
             taken = tuple(Taken(**_back(each, "time")) for each in kept["taken"])
             heard_at = parse_instant(kept["heard_at"]) if kept.get("heard_at") else None
-            return cls(int(kept["offset"]), taken, {each.nonce: each for each in pending}, heard_at)
+            strangers = Strangers.from_json(kept.get("strangers") or {})
+            return cls(int(kept["offset"]), taken, {each.nonce: each for each in pending}, heard_at, strangers)
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()
 
@@ -134,12 +185,23 @@ class Inbox:
             "heard_at": None if self.heard_at is None else f"{self.heard_at:%Y-%m-%dT%H:%M:%SZ}",
             "taken": [_as_json(asdict(each)) for each in self.taken],
             "pending": [_as_json(asdict(each)) for each in self.pending.values()],
+            "strangers": self.strangers.as_json(),
         }
         write_json(state_folder(paths) / "inbox.json", value)
 
     def without(self, number: int) -> Inbox:
         """Return it without the command of an update."""
         return replace(self, taken=tuple(each for each in self.taken if each.number != number))
+
+    def asking(self, asked: Pending, now: datetime) -> Inbox:
+        """Return it with a command that waits for its button, and without those whose time is long over."""
+        others = {nonce: each for nonce, each in self.pending.items() if each.expires > now - KEEP}
+        return replace(self, pending={**others, asked.nonce: asked})
+
+    def answered(self, nonce: str, now: datetime) -> Inbox:
+        """Return it without a command that waited for its button."""
+        others = {key: each for key, each in self.pending.items() if key != nonce and each.expires > now - KEEP}
+        return replace(self, pending=others)
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -173,18 +173,19 @@ class _Training:
     def _record(self, symbol: str, folder: Path, metadata: Mapping[str, Any], seconds: float) -> None:
         self._shelve(folder, metadata, {})
         metrics = {**metadata["metrics"], "passed": metadata["passed"]}
-        self._context.store.ledger.end_item(
-            JOB, self._run.run_date, symbol, ItemState.COMPLETED, seconds,
-            path=self._context.paths.relative(folder), metrics=metrics,
-        )  # fmt: skip
         self._states[ItemState.COMPLETED] += 1
         failed = [gate["gate"] for gate in metadata["gates"] if not gate["passed"]]
         verdict = f"failed {', '.join(failed)}" if failed else "passed all gates"
-        self._tell(symbol, verdict)
+        # Before the ledger says completed: a kill between the two tells of the coin twice rather than never.
         self._context.emit(
             "model.trained", Severity.INFO, f"{symbol} {verdict}", symbol=symbol, seconds=round(seconds, 1),
             **self._counted(), **metrics,
         )  # fmt: skip
+        self._context.store.ledger.end_item(
+            JOB, self._run.run_date, symbol, ItemState.COMPLETED, seconds,
+            path=self._context.paths.relative(folder), metrics=metrics,
+        )  # fmt: skip
+        self._tell(symbol, verdict)
 
     def _shelve(self, folder: Path, metadata: Mapping[str, Any], known: Mapping[str, str]) -> None:
         """Put a model into the library. One that does not fit costs no coin: the job ``journal`` tells of it."""

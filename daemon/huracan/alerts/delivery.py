@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from huracan.alerts.emit import without_sending
+from huracan.alerts.emit import with_sending, without_sending
 from huracan.alerts.planning import ChannelRules, Plan, Planned, make_plan
 from huracan.alerts.routing import ABOUT_CHANNELS, addresses, channel_settings, channels, quiet_until
 from huracan.alerts.spool import laid_down
+from huracan.audit_spool import take_in_actions
 from huracan.clock import Clock, SystemClock
 from huracan.errors import DeliveryError, HuracanError, StopRequested
 from huracan.logs import inside
@@ -62,6 +63,8 @@ class Deliverer:
         self._clock, self._chance = clock or SystemClock(), chance or random.Random()
         # A run's own clock stands still: what is signed or judged by age needs the machine's.
         self._context = replace(context, clock=self._clock)
+        self._for_channels = replace(self._context, emit=self._channel_tells)
+        self._at_hand: tuple[str, Sequence[Event]] = "", ()
         self._stopped, self._alive = stopped, alive
         self._channels = channels(context)
         self._owners = context.plugins.notifiers().owners
@@ -206,7 +209,7 @@ class Deliverer:
         message = self._message(planned)
         now = self._clock.now()
         if message is None:
-            self._outbox.give_up(notifier.name, planned.ids, OutboxState.EXPIRED, "", now, answered=False)
+            self._expire(notifier.name, planned.rows)
             return True
         state = self._outbox.channels().get(notifier.name, ChannelState(notifier.name))
         again = now + self._back_off(state.failures)
@@ -237,17 +240,18 @@ class Deliverer:
     def _deliver(self, notifier: Notifier, message: Message) -> str | None:
         """Call the channel; whatever it raises but a request to stop becomes a DeliveryError."""
         log = self._context.log
+        self._at_hand = notifier.name, message.events
         # Written before, so that the log names the one that hangs.
         log.debug("channel %s: sends %s", notifier.name, message.events[-1].kind)
         try:
             with without_sending():
                 try:
-                    return notifier.deliver(self._context, message)
+                    return notifier.deliver(self._for_channels, message)
                 except DeliveryError as error:
                     if not error.permanent or message.replaces is None:
                         raise
                     # What is to be edited may be gone: then it is a message of its own.
-                    return notifier.deliver(self._context, replace(message, replaces=None))
+                    return notifier.deliver(self._for_channels, replace(message, replaces=None))
         except (KeyboardInterrupt, StopRequested, DeliveryError):
             raise
         except HuracanError as error:
@@ -288,15 +292,37 @@ class Deliverer:
 
     # ---------------------------------------------------------------------------------------------------- telling
 
+    def _channel_tells(
+        self, kind: str, severity: Severity, title: str, *, symbol: str | None = None, **fields: Any
+    ) -> None:
+        """Send what a channel tells of itself while it delivers, a warning or worse: a chat that moved or is dead.
+
+        At once, for a kill may come before the attempt ends. The rest is recorded alone, and so is all that it tells
+        while it delivers nothing but news of channels: that would go round in circles.
+        """
+        name, events = self._at_hand
+        is_news = all("channel" in event.fields for event in events)
+        sends = severity in (Severity.WARNING, Severity.ERROR) and not is_news
+        with with_sending() if sends else without_sending():
+            self._context.emit(kind, severity, title, symbol=symbol, **{"channel": name, **fields})
+
     def _tell_if_dead(self, state: ChannelState, now: datetime) -> None:
-        if state.failing_since is None or state.told_at is not None or state.failures < DEAD_AFTER:
-            return
-        if now - state.failing_since < timedelta(minutes=self._settings.dead_minutes):
+        if state.failing_since is None or state.told_at is not None or not self._is_dead(state, now):
             return
         title = f"the channel {state.channel} takes no messages since {state.failing_since:%H:%M}Z"
         title += f": {state.error}" if state.error else ""
         self._context.emit("alerts.channel-dead", Severity.ERROR, title, channel=state.channel, error=state.error)
         self._outbox.told(state.channel, now)
+
+    def _is_dead(self, state: ChannelState, now: datetime) -> bool:
+        """Say whether others have to hear of a channel that fails."""
+        assert state.failing_since is not None
+        late = state.failing_since + timedelta(minutes=self._settings.dead_minutes)
+        if now < late:
+            return False
+        # Of one that asked for hours of patience the third attempt would be told of the next day.
+        is_asleep = bool(state.error) and state.next_try_at is not None and state.next_try_at > max(late, now)
+        return is_asleep or state.failures >= DEAD_AFTER
 
     def _tell_that_it_is_back(self, state: ChannelState) -> None:
         """Tell before it is noted: a kill in between tells it twice, never not at all."""
@@ -320,7 +346,7 @@ class Deliverer:
         if not _is_about_channels(list(events.values())):
             number = len(rows)
             title = f"{number} {'message' if number == 1 else 'messages'} for the channel {name} came to be too old"
-            error = next((row.error for row in rows if row.error), "")
+            error = next((row.error for row in rows if row.error), "" if events else "its event was deleted")
             self._context.emit(
                 "alerts.given-up", Severity.WARNING, f"{title}{': ' + error if error else ''}", channel=name,
                 messages=[event.title for event in list(events.values())[:20]],
@@ -330,11 +356,19 @@ class Deliverer:
 
     def _take_in(self) -> None:
         """Store what was kept as files while the database was away: a kill in between stores it twice."""
+        take_in_actions(self._context)
         for path, event in laid_down(self._context.paths.state):
             if event is None:
                 self._context.log.warning("%s holds no event; it is deleted", path)
             else:
-                self._context.store.events.add(event, addresses(self._settings, event, self._channels.values()))
+                try:
+                    self._context.store.events.add(event, addresses(self._settings, event, self._channels.values()))
+                except HuracanError:
+                    raise
+                except Exception:
+                    # What no database takes must not end who delivers again and again. The last such file stays.
+                    self._context.log.exception("the event %s (%s) cannot be stored", event.kind, event.title)
+                    path.replace(path.with_name("refused.json"))
             path.unlink(missing_ok=True)
 
     def _drop_what_nobody_takes(self) -> None:

@@ -24,7 +24,7 @@ from huracan.masking import json_safe
 from huracan.store import Address
 from huracan.types import Event, Message, Notifier, Severity
 
-__all__ = ["make_emit", "without_sending"]
+__all__ = ["make_emit", "with_sending", "without_sending"]
 
 _LEVELS = {
     Severity.DEBUG: logging.DEBUG,
@@ -38,7 +38,20 @@ _SENDING: ContextVar[bool] = ContextVar("huracan_event_is_sent", default=False)
 @contextmanager
 def without_sending() -> Iterator[None]:
     """Let events that are emitted inside the block be recorded alone: a channel's own would go round in circles."""
-    token = _SENDING.set(True)
+    with _sending(True):
+        yield
+
+
+@contextmanager
+def with_sending() -> Iterator[None]:
+    """Let events be sent inside the block, whatever the one around it says; the caller sees to it that circles end."""
+    with _sending(False):
+        yield
+
+
+@contextmanager
+def _sending(value: bool) -> Iterator[None]:
+    token = _SENDING.set(value)
     try:
         yield
     finally:
@@ -107,12 +120,14 @@ class _Emitter:
     def _store(self, event: Event, to: Sequence[Address]) -> None:
         try:
             self._context.store.events.add(event, to)
+            return
         except HuracanError as error:
             self._context.log.error("the event %s could not be stored: %s", event.kind, error)
-            if to:
-                self._lay_down(event)
         except Exception:
+            # A bug, or a library's error that nobody knew: whoever takes the file in sees whether it stays.
             self._context.log.exception("the event %s could not be stored", event.kind)
+        if to:
+            self._lay_down(event)
 
     def _lay_down(self, event: Event) -> None:
         """Keep what channels wait for as a file, until the database is back."""

@@ -64,7 +64,9 @@ def addresses(settings: AlertSettings, event: Event, known: Iterable[Notifier]) 
     found = []
     for notifier in known:
         name, own = notifier.name, channel_settings(settings, notifier.name)
-        if not (_is_wanted(settings, own, event) and _matches(event, notifier.kinds)) or _is_about(event, name):
+        if not (_is_wanted(settings, own, notifier, event) and _matches(event, notifier.kinds)) or _is_about(
+            event, name
+        ):
             continue
         hours = settings.expire_hours if own.expire_hours is None else own.expire_hours
         same = uuid.uuid4().hex if _matches(event, settings.each_time) else same_key(event)
@@ -100,8 +102,8 @@ def quiet_until(quiet: str, now: datetime) -> datetime | None:
     return end if end > now else end + timedelta(days=1)
 
 
-def _is_wanted(settings: AlertSettings, own: ChannelSettings, event: Event) -> bool:
-    least = settings.least if own.least is None else own.least
+def _is_wanted(settings: AlertSettings, own: ChannelSettings, notifier: Notifier, event: Event) -> bool:
+    least = own.least or notifier.least or settings.least
     if _ORDER[event.severity] < _ORDER[least]:
         return False
     return _matches(event, own.kinds) and not _matches(event, own.without)

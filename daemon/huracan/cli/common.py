@@ -82,11 +82,13 @@ def open_context(
 
 
 def order_daemon(arguments: argparse.Namespace, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Send a request to the daemon of these settings. Raises as :func:`huracan.control.ask` does."""
+    """Send a request to the daemon of these settings, in this user's name. Raises as :func:`huracan.control.ask`."""
     from huracan.config import RawSettings
     from huracan.control import ask, socket_path
+    from huracan.workspace import user_name
 
-    return ask(socket_path(RawSettings.read(arguments.config, environment(arguments)).core()), request)
+    core = RawSettings.read(arguments.config, environment(arguments)).core()
+    return ask(socket_path(core), {"by": user_name(os.getuid()), **request})
 
 
 def console(arguments: argparse.Namespace, *, stderr: bool = False) -> Console:

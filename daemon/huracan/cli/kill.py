@@ -15,7 +15,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from huracan.cli.common import json_option, show_json
-from huracan.cli.switches import here_or_there, moment, person, reason_argument, start_telling, state_folder
+from huracan.cli.switches import (
+    here_or_there,
+    moment,
+    person,
+    reason_argument,
+    start_telling,
+    state_folder,
+    write_down,
+)
 from huracan.trading import TRADING_FILE, TradingState, kill
 
 __all__ = ["configure", "run"]
@@ -43,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"trading is STOPPED ({document.kill.reason}), in {state / TRADING_FILE}; only `huracan resume` lifts it")
     sys.stdout.flush()
+    write_down(state, "kill", reason=reason)
     start_telling(arguments, state.parent)
     return 0
 

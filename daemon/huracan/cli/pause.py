@@ -12,7 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from huracan.cli.common import json_option, show_json
-from huracan.cli.switches import here_or_there, moment, person, reason_argument, state_folder
+from huracan.cli.switches import (
+    here_or_there,
+    moment,
+    person,
+    reason_argument,
+    start_telling,
+    state_folder,
+    write_down,
+)
 from huracan.trading import SchedulePause, pause_schedule
 
 __all__ = ["configure", "run"]
@@ -39,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"the schedule was paused already, since {moment(pause.since)}: {pause.reason}")
     else:
         print(f"the schedule is paused ({pause.reason}); `huracan resume schedule` lets it run again")
+    write_down(state, "pause", reason=reason)
+    start_telling(arguments, state.parent)
     return 0
 
 

@@ -12,7 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from huracan.cli.common import json_option, show_json
-from huracan.cli.switches import here_or_there, moment, person, start_telling, state_folder, workspace_option
+from huracan.cli.switches import (
+    here_or_there,
+    moment,
+    person,
+    start_telling,
+    state_folder,
+    workspace_option,
+    write_down,
+)
 from huracan.errors import ExitCode, UsageError
 from huracan.trading import (
     Mode,
@@ -60,6 +68,9 @@ def _schedule(arguments: argparse.Namespace, state: Path, paused: bool) -> int:
         show_json({"paused": False, "was_paused": paused})
     else:
         print("the schedule runs again" if paused else "the schedule is not paused; nothing to do")
+    if paused:
+        write_down(state, "resume", what="schedule", reason=arguments.reason)
+        start_telling(arguments, state.parent)
     return int(ExitCode.DONE if paused else ExitCode.NOTHING_TO_DO)
 
 
@@ -81,6 +92,7 @@ def _trading(arguments: argparse.Namespace, state: Path, killed: bool) -> int:
         show_json(document.as_json())
     else:
         print(_sentence(document, killed))
+    write_down(state, "resume", what="trading", reason=arguments.reason)
     start_telling(arguments, state.parent)
     return int(ExitCode.DONE)
 

@@ -7,15 +7,18 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from huracan.audit_spool import lay_down_action
 from huracan.errors import HuracanError, TryAgainError
 from huracan.trading_files import NotWrittenError
 from huracan.workspace import find_workspace, user_name
 
-__all__ = ["here_or_there", "person", "reason_argument", "start_telling", "state_folder", "workspace_option"]
+__all__ = [
+    "here_or_there", "person", "reason_argument", "start_telling", "state_folder", "workspace_option", "write_down",
+]  # fmt: skip
 
 Found = TypeVar("Found")
 DAEMON_PATIENCE = 3.0
@@ -127,6 +130,11 @@ def _sockets(arguments: argparse.Namespace, state: Path) -> list[Path]:
 def person() -> str:
     """Return the name of the user who asks."""
     return user_name(os.getuid())
+
+
+def write_down(state: Path, action: str, **arguments: str) -> None:
+    """Note who did what, for the audit table. Where this user may write no file the daemon acted, and notes it."""
+    lay_down_action(state, datetime.now(UTC), person(), "command line", action, arguments)
 
 
 def moment(instant: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""Record what changed in trading.json and send events; started by ``huracan kill`` and ``huracan resume``."""
+"""Record what changed in trading.json and who ordered it, and send events; started by the switches' commands."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Tell what is not told yet; where there is no store yet, the service safety tells when there is one."""
     from huracan.alerts.trading import tell_changes
+    from huracan.audit_spool import take_in_actions
     from huracan.config import RawSettings
     from huracan.store import Store
 
@@ -42,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         if _lacks_secrets(arguments):
             _leave_it_to_the_service(context)
         tell_changes(context)
+        take_in_actions(context)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Who did what: every action that a person ordered, by whatever way."""
+"""Who did what: the orders of people by chat, by the control socket, and to the switches by the command line."""
 
 from __future__ import annotations
 

@@ -42,6 +42,13 @@ class EventLog:
         with self._access.reading() as session:
             return [event_of(row) for row in session.scalars(query)]
 
+    def newest_of_run(self, run_id: str, kind: str) -> Event | None:
+        """Return the latest event of a kind that a run told, None where it told none."""
+        query = select(EventTable).where(EventTable.run_id == run_id, EventTable.kind == kind)
+        with self._access.reading() as session:
+            row = session.scalars(query.order_by(EventTable.id.desc()).limit(1)).first()
+            return None if row is None else event_of(row)
+
     def count(self, before: datetime) -> int:
         """Return how many events are older than an instant."""
         with self._access.reading() as session:

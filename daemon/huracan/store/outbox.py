@@ -185,11 +185,16 @@ class Outbox:
         with self._access.writing() as session:
             _channel(session, channel).told_at = now
 
-    def retry(self, ids: Sequence[int] | None, now: datetime, expires_at: datetime) -> int:
-        """Let what was given up wait again, all of it or some rows, and channels be tried at once; return how many."""
+    def retry(
+        self, ids: Sequence[int] | None, now: datetime, expires_at: datetime, *, since: datetime | None = None
+    ) -> int:
+        """Let what was given up wait again, all of it (that of events from ``since`` on) or some rows, and channels be
+        tried at once; return how many."""
         query = select(OutboxTable).where(OutboxTable.state.in_(_GIVEN_UP))
         if ids is not None:
             query = query.where(OutboxTable.id.in_(ids))
+        if since is not None:
+            query = query.where(OutboxTable.created_at >= since)
         with self._access.writing() as session:
             rows = session.scalars(query).all()
             for row in rows:

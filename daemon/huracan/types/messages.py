@@ -50,7 +50,8 @@ class Message:
 
     ``key`` stays the same over all attempts: a channel whose other side can drop doubles hands it on. ``replaces`` is
     the receipt of the message which this one is the grown version of, for a channel that edits in place. ``repeated``
-    says that an earlier attempt may have arrived already (the process died between sending and noting it): mark it.
+    says that an earlier attempt may have arrived already (the process died between sending and noting it): mark it,
+    but where it is edited in place, which looks the same done twice.
     """
 
     key: str
@@ -65,7 +66,9 @@ class Notifier:
 
     ``deliver`` sends a message and returns a receipt by which it can be edited later, None where there is none. It
     raises :class:`huracan.errors.DeliveryError`, which says whether a later attempt may help. It is called by one
-    process at a time, in the order in which the events happened. ``check`` says how the channel is, without a message.
+    process at a time, in the order in which the events happened. What it emits meanwhile as a warning or an error (one
+    of several recipients is gone) is sent too, by all channels; anything less is recorded alone. ``check`` says how the
+    channel is, without a message.
     """
 
     name: str
@@ -79,6 +82,9 @@ class Notifier:
     """Whether the settings say where to send to; until then nothing is kept for the channel. None: it needs no more."""
     kinds: tuple[str, ...] = ("*",)
     """Kinds of events that mean something to it; the settings choose among those."""
+    least: Severity | None = None
+    """Least severity that it needs whatever ``alerts.least`` says: a dead-man's switch wants good news. Settings of its
+    own go before that."""
     immediate: bool = False
     """Give it every event at once, in the process where it happens, past the outbox: for files of this machine."""
 

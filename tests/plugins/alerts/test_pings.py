@@ -66,6 +66,17 @@ def test_a_run_that_was_given_up_has_failed(context: Context, switch: PingServer
     assert [ping.kind for ping in switch.pings] == ["fail"]
 
 
+def test_a_good_night_is_told_to_the_switch_however_quiet_the_phone_is(
+    make_context: MakeContext, switch: PingServer
+) -> None:
+    settings = {"pings": {"pipelines": {"nightly": switch.address}}, "alerts": {"least": "error"}}
+    context = make_context(settings, plugins=("alerts",), as_of=datetime(2026, 11, 21, 2, tzinfo=UTC))
+    start(context)
+    end(context, 0)
+    deliver(context)
+    assert [ping.kind for ping in switch.pings] == ["start", "0"]
+
+
 def test_other_pipelines_and_other_events_ping_nobody(context: Context, switch: PingServer) -> None:
     start(context, "maintenance")
     context.emit("model.trained", Severity.INFO, "SOL-USDT", pipeline="nightly")

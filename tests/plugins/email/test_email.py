@@ -15,6 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from huracan.alerts.delivery import Deliverer
 from huracan.context import Context
 from huracan.errors import DeliveryError, SettingsError
 from huracan.types import CheckState, Event, Message, Severity
@@ -209,6 +210,20 @@ def test_a_recipient_that_is_refused_in_the_end_makes_no_failure_of_what_others_
     box.refused["grey@example.org"] = "550 no such user"
     phone.deliver(context, message())
     assert box.recipients == [["owner@example.org"]]
+
+
+def test_who_gets_no_letter_is_told_to_the_others_and_not_for_ever(make: Callable[..., Context], box: Box) -> None:
+    box.refused["gone@example.org"] = "550 no such user"
+    context = make(to=["gone@example.org", "owner@example.org"])
+    context.emit("job.failed", Severity.ERROR, "train failed: no data")
+    deliverer = Deliverer(context)
+    for _ in range(6):
+        deliverer.turn()
+    assert [letter["Subject"] for letter in box.letters] == [
+        "[huracan] ERROR: train failed: no data",
+        "[huracan] ERROR: the channel email reaches all but gone@example.org: 127.0.0.1 says 550 no such user",
+    ]
+    assert box.recipients == [["owner@example.org"]] * 2
 
 
 def test_a_connection_that_breaks_after_the_letter_leaves_it_uncertain(make: Callable[..., Context], box: Box) -> None:

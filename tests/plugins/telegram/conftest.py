@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,10 @@ from huracan.types import Event, Message, Severity
 from servers.telegram import TelegramServer
 
 OWNER, GROUP = 77, -500
-FAST = {"per_second_in_chat": 1000, "per_minute_in_group": 60000, "poll_seconds": 1, "timeout_seconds": 2}
+FAST = {
+    "per_second_in_chat": 1000, "per_minute_in_group": 60000, "per_second": 1000, "poll_seconds": 1,
+    "timeout_seconds": 2,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -26,16 +29,18 @@ def server() -> Iterator[TelegramServer]:
 
 @pytest.fixture
 def bot(make_context: Callable[..., Context], server: TelegramServer) -> Callable[..., Context]:
-    """Build a context whose plugin telegram speaks to the server; keywords are its settings."""
+    """Build a context whose plugin telegram speaks to the server; other keywords are its settings."""
 
     def build(
-        extra: Sequence[StandInEntryPoint] = (), plugins: Sequence[str] = ("telegram",), **telegram: Any
-    ) -> Context:
+        extra: Sequence[StandInEntryPoint] = (), plugins: Sequence[str] = ("telegram",), *,
+        alerts: Mapping[str, Any] | None = None, as_of: datetime | None = None, **telegram: Any,
+    ) -> Context:  # fmt: skip
         settings = {
             "token": server.token, "chats": [OWNER], "allowed_users": [OWNER], "base_url": server.url,
             **FAST, **telegram,
         }  # fmt: skip
-        return make_context({"telegram": settings}, plugins=plugins, extra=extra)
+        values = {"telegram": settings, "alerts": alerts or {}}
+        return make_context(values, plugins=plugins, extra=extra, as_of=as_of)
 
     return build
 

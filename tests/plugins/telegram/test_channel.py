@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from huracan.alerts.delivery import Deliverer
 from huracan.context import Context
 from huracan.errors import DeliveryError
 from huracan.types import Message, Severity
@@ -19,6 +21,9 @@ from servers.base import Fault, Reply, once
 from servers.telegram import TelegramServer
 
 from .conftest import GROUP, OWNER, a_message, an_event
+
+PICTURE = b"\x89PNG\r\n\x1a\nand so on"
+NIGHT = datetime(2026, 11, 21, 2, tzinfo=UTC)
 
 Bot = Callable[..., Context]
 
@@ -200,6 +205,35 @@ def test_the_pace_that_telegram_allows_is_kept(bot: Bot, server: TelegramServer)
     assert time.monotonic() - begun >= 1.25
 
 
+def test_all_who_write_share_one_pace(bot: Bot, server: TelegramServer) -> None:
+    context = bot(per_second_in_chat=10)
+    channels = [Channel(), Channel()]
+
+    def write(number: int) -> None:
+        for part in range(4):
+            channels[number].deliver(context, a_message(key=f"m{number}{part}"))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in (0, 1)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert time.monotonic() - begun >= 0.7
+    assert len(server.sent) == 8
+    for channel in channels:
+        channel.close()
+
+
+def test_the_pace_of_the_bot_holds_over_all_chats(bot: Bot, server: TelegramServer) -> None:
+    context = bot(per_second=10, chats=[OWNER, GROUP])
+    begun, channel = time.monotonic(), Channel()
+    for number in range(4):
+        channel.deliver(context, a_message(key=f"m{number}"))
+    channel.close()
+    assert time.monotonic() - begun >= 0.7
+
+
 def test_the_token_is_in_no_log(bot: Bot, server: TelegramServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     context = bot()
@@ -258,5 +292,125 @@ def test_a_chat_that_is_full_for_a_while_keeps_nothing_from_the_others(bot: Bot,
         deliver(context)
     assert caught.value.retry_after == 70
     assert [sent.chat for sent in server.sent] == [OWNER]
+    # Another process, as the one that answers commands, knows of it and does not even ask.
+    asked = len(server.asked("sendMessage"))
+    with pytest.raises(DeliveryError) as caught:
+        deliver(context)
+    assert 60 < (caught.value.retry_after or 0) <= 70
+    assert len(server.asked("sendMessage")) == asked
+    (context.paths.state / "telegram" / "pace.json").unlink()
     deliver(context)
     assert [sent.chat for sent in server.sent] == [OWNER, GROUP]
+
+
+def by_outbox(context: Context, turns: int = 4) -> None:
+    """Deliver what waits, and what is told because of it, as the service does."""
+    deliverer = Deliverer(context)
+    for _ in range(turns):
+        while deliverer.turn():
+            pass
+    deliverer._channels["telegram"].deliver.__self__.close()  # type: ignore[attr-defined]
+
+
+def test_that_a_group_has_moved_reaches_the_owner(bot: Bot, server: TelegramServer) -> None:
+    server.migrated[GROUP], server.chats[-100500] = -100500, "supergroup"
+    context = bot(chats=[GROUP])
+    context.emit("test", Severity.INFO, "first")
+    by_outbox(context)
+    assert server.text_of() == [
+        "🔹 first",
+        "⚠️ the Telegram group -500 has the id -100500 now; write that into telegram.chats",
+    ]
+
+
+def test_one_dead_chat_of_several_is_told_in_the_others_and_not_for_ever(bot: Bot, server: TelegramServer) -> None:
+    server.blocked.add(OWNER)
+    context = bot(chats=[OWNER, GROUP])
+    context.emit("test", Severity.INFO, "first")
+    by_outbox(context, turns=9)
+    first, told = server.text_of(GROUP)
+    assert first == "🔹 first"
+    assert told.startswith("❌ the chat 77 of the channel telegram refuses what the others get: Telegram refuses: ")
+    assert "let the bot write there" in told
+    assert [event.kind for event in context.store.events.recent()].count("alerts.refused") == 2
+    assert context.store.outbox.open("telegram") == []
+
+
+def test_what_steps_aside_for_others_is_not_sent_twice_where_it_arrived(bot: Bot, server: TelegramServer) -> None:
+    chats = {"chats": [OWNER, GROUP]}
+    server.faults.append(lambda request: Fault(reset_before=True) if f"={GROUP}" in request.body.decode() else None)
+    for key in ("m1", "m2", "m1", "m2"):
+        with pytest.raises(DeliveryError):
+            deliver(bot(**chats), a_message(an_event(key), key=key))
+    server.faults.clear()
+    context, channel = bot(**chats), Channel()
+    for key in ("m2", "m1", "m3"):
+        channel.deliver(context, a_message(an_event(key), key=key))
+    channel.close()
+    assert server.text_of(OWNER) == ["🔹 m1", "🔹 m2", "🔹 m3"]
+    assert server.text_of(GROUP) == ["🔹 m2", "🔹 m1", "🔹 m3"]
+    # Of the last one nobody has said yet that it is noted.
+    assert [path.stem for path in (context.paths.state / "telegram" / "deliveries").iterdir()] == ["m3"]
+
+
+def test_what_arrived_is_not_sent_again_because_that_could_not_be_noted(bot: Bot, server: TelegramServer) -> None:
+    context, channel = bot(), Channel()
+    first = channel.deliver(context, a_message())
+    assert channel.deliver(context, a_message(repeated=True)) == first
+    channel.close()
+    assert len(server.sent) == 1
+
+
+def test_only_what_is_sent_anew_is_marked_and_not_what_is_edited(bot: Bot, server: TelegramServer) -> None:
+    context = bot()
+    receipt = deliver(context)
+    deliver(context, a_message(an_event("grown"), key="m2", replaces=receipt, repeated=True))
+    assert server.text_of() == ["🔹 grown"]
+    server.sent.clear()
+    deliver(context, a_message(an_event("grown"), key="m3", replaces=receipt, repeated=True))
+    assert server.text_of() == ["↻ perhaps sent before\n🔹 grown"]
+
+
+def test_a_coin_that_failed_has_a_button_for_its_log(bot: Bot, server: TelegramServer) -> None:
+    failed = an_event(
+        "ETH-USDT failed: the disk is full", "model.failed", Severity.ERROR, symbol="ETH-USDT", job="train"
+    )
+    trained = an_event("BTC-USDT passed", "model.trained", symbol="BTC-USDT", done=1, total=2)
+    deliver(bot(), a_message(trained, failed))
+    (sent,) = server.sent
+    assert sent.buttons == [[{"text": "Log", "callback_data": "logs train"}]]
+
+
+def test_that_a_night_begins_is_a_message_of_its_own(bot: Bot, server: TelegramServer) -> None:
+    context = bot(as_of=NIGHT)
+    context.emit("run.started", Severity.INFO, "nightly 2026-11-21 starts", pipeline="nightly", total=9)
+    context.emit("model.trained", Severity.INFO, "BTC-USDT passed", symbol="BTC-USDT", done=1, total=20)
+    by_outbox(context)
+    started, coins = server.sent
+    assert (started.text, started.buttons[0][0]["text"]) == ("🌙 nightly 2026-11-21 starts", "Status")
+    assert "1/20" in coins.text
+
+
+@pytest.mark.parametrize(
+    ("without", "under"), [([], "🏁 nightly: 7 champions"), (["run.ended"], "📊 Night of 2026-11-21")]
+)
+def test_the_chart_of_a_night_comes_once_under_its_end(
+    bot: Bot, server: TelegramServer, without: list[str], under: str
+) -> None:
+    context = bot(as_of=NIGHT, alerts={"channels": {"telegram": {"without": without}}})
+    (context.paths.workspace / "equity.png").write_bytes(PICTURE)
+    context.emit("report.ready", Severity.INFO, "Night of 2026-11-21", picture="equity.png")
+    by_outbox(context)
+    context.emit("run.ended", Severity.INFO, "nightly: 7 champions", pipeline="nightly", exit_code=0)
+    by_outbox(context)
+    methods = [sent.method for sent in server.sent]
+    assert methods.count("sendPhoto") == 1
+    assert server.sent[methods.index("sendPhoto") - 1].text == under
+
+
+def test_a_report_outside_of_a_night_has_its_picture_itself(bot: Bot, server: TelegramServer) -> None:
+    context = bot()
+    (context.paths.workspace / "equity.png").write_bytes(PICTURE)
+    context.emit("report.ready", Severity.INFO, "The week", picture="equity.png")
+    by_outbox(context)
+    assert [sent.method for sent in server.sent] == ["sendMessage", "sendPhoto"]

@@ -343,11 +343,11 @@ def test_an_inbox_that_was_damaged_is_begun_anew(bot: Bot, server: TelegramServe
 
 def test_what_the_inbox_holds_survives_writing(tmp_path: Path) -> None:
     from huracan.paths import Paths
-    from huracan_telegram.state import Pending
+    from huracan_telegram.state import Pending, Strangers
 
     now = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
     taken = Taken(9, 1, -2, ("run", "nightly"), now, begun=True, confirmed=True, by_button=True)
-    inbox = Inbox(10, (taken,), {"n": Pending("n", 1, -2, ("kill",), now, 7)}, now)
+    inbox = Inbox(10, (taken,), {"n": Pending("n", 1, -2, ("kill",), now, 7)}, now, Strangers(9, (5, 6), now))
     inbox.write(Paths(tmp_path))
     assert Inbox.read(Paths(tmp_path)) == inbox
 
@@ -398,3 +398,68 @@ def test_half_a_letter_ends_nobody(bot: Bot, server: TelegramServer, book: Book)
     with listening(server, bot([book.plugin()])):
         server.says("/act \ud83d one")
         assert read(server, "did").text == "did ? one"
+
+
+def test_strangers_are_counted_over_a_kill_and_told_once_an_hour(bot: Bot, server: TelegramServer) -> None:
+    context = bot()
+
+    def hears(*users: int) -> None:
+        """Take what strangers write, and be gone."""
+        listener = Listener(context)
+        number = listener._answers.inbox.offset
+        listener._take([
+            Update(number + each, user, "", user, "", "/kill", datetime.now(UTC)) for each, user in enumerate(users)
+        ])  # fmt: skip
+        listener.end()
+
+    def tells() -> list[int]:
+        listener = Listener(context)
+        listener._tell_of_strangers()
+        listener.end()
+        return [event.fields["count"] for event in context.store.events.recent()][::-1]
+
+    hears(666, 667)
+    hears(666)
+    assert tells() == [3]
+    hears(668)
+    assert tells() == [3]
+    strangers = Inbox.read(context.paths).strangers
+    assert (strangers.count, strangers.users) == (1, (668,))
+    assert strangers.told_at is not None
+    earlier = replace(strangers, told_at=strangers.told_at - timedelta(hours=1))
+    replace(Inbox.read(context.paths), strangers=earlier).write(context.paths)
+    assert tells() == [3, 1]
+
+
+def test_questions_that_nobody_answered_do_not_pile_up(bot: Bot, server: TelegramServer, book: Book) -> None:
+    from huracan_telegram.state import Pending
+
+    context, now = bot([book.plugin()]), datetime.now(UTC)
+    old = {f"n{day}": Pending(f"n{day}", OWNER, OWNER, ("sure",), now - timedelta(days=day)) for day in range(1, 9)}
+    Inbox(5, (Taken(4, OWNER, OWNER, ("sure", "now"), now),), old).write(context.paths)
+    with listening(server, context):
+        read(server, "Really /sure now?")
+    assert [each.words for each in Inbox.read(context.paths).pending.values()] == [("sure", "now")]
+
+
+def test_the_audit_waits_for_a_database_that_is_away(
+    bot: Bot, server: TelegramServer, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huracan.audit_spool import take_in_actions
+    from huracan.errors import StoreAwayError
+
+    context = bot([book.plugin()])
+
+    def refuse(_: object) -> None:
+        raise StoreAwayError("database: is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(context.store.audit, "add", refuse)
+        with listening(server, context):
+            server.says("/act one two")
+            read(server, "did one two")
+    assert take_in_actions(context) == 1
+    [entry] = context.store.audit.recent()
+    assert (entry.actor, entry.via, entry.action, entry.arguments["words"], entry.outcome) == (
+        str(OWNER), "telegram", "act", ["one", "two"], "done",
+    )  # fmt: skip

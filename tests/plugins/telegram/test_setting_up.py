@@ -15,6 +15,7 @@ import pytest
 from huracan.context import Context
 from huracan.types import CheckState
 from huracan_telegram.check import look
+from huracan_telegram.state import remember_chat
 from servers.base import Fault, once
 from servers.telegram import TelegramServer
 
@@ -63,6 +64,12 @@ def test_the_check_names_the_chats_and_what_is_wrong(bot: Bot, server: TelegramS
     wrong = look(bot(token="1:wrong"))
     assert (wrong.state, wrong.hint) == (CheckState.FAILED, "mend telegram.token")
     assert "cannot write to chat 5: Telegram refuses: Chat not found" in look(bot(chats=[5])).detail
+    context = bot(chats=[OWNER, -501])
+    server.chats[-100501] = "supergroup"
+    remember_chat(context.paths, -501, -100501)
+    moved = look(context)
+    assert (moved.state, moved.hint) == (CheckState.WARNING, "write that into telegram.chats")
+    assert "the group -501 has the id -100501 now" in moved.detail
     server.webhook = "https://elsewhere.example"
     assert "webhook elsewhere" in look(bot()).detail
     server.faults.append(once(Fault(reset_before=True), times=9))

@@ -19,6 +19,7 @@ import polars as pl
 import psutil
 import pytest
 
+from huracan.alerts.routing import same_key
 from huracan.context import Context
 from huracan.errors import DataError, UsageError
 from huracan.paths import verify_checksums
@@ -370,6 +371,44 @@ def test_a_night_killed_again_and_again_ends_with_the_same_bytes(coins: Make, ki
     assert digests(killed) == before
     assert {len(found) for found in folders(killed).values()} == {2}
     assert not list(killed.paths.workspace.rglob("models/**/*.tmp"))
+
+
+DIES = """
+import os, signal
+from huracan.store import ItemState
+from huracan.store.ledger import Ledger
+
+end_item = Ledger.end_item
+
+def dies(ledger, job, run_date, item, state, *rest, **more):
+    if AFTER:
+        end_item(ledger, job, run_date, item, state, *rest, **more)
+    if state is ItemState.COMPLETED:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Ledger.end_item = dies
+"""
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_coin_is_told_of_though_the_night_is_killed_as_the_ledger_is_written(
+    coins: Make, kit: Path, after: bool
+) -> None:
+    night = coins("EDGE-USDT")
+    context = night.context(trainer="follow")
+    (python, option, program, *rest), environment = night_in_a_process(context, kit, "follow")
+    killed = subprocess.run(
+        [python, option, f"AFTER = {after}\n{DIES}\n{program}", *rest], env=environment, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert (items(context)["EDGE-USDT"].state is ItemState.COMPLETED) == after
+    job.run(night.context(trainer="follow"))
+    assert items(context)["EDGE-USDT"].state is ItemState.COMPLETED
+    assert len(folders(context)["EDGE-USDT"]) == 1
+    told = [event for event in context.store.events.recent() if event.kind == "model.trained"]
+    # Where it is told twice, both read the same: channels tell what is the same once, and a coin has one line.
+    assert len(told) == (1 if after else 2)
+    assert len({same_key(event) for event in told}) == 1
 
 
 def night_in_a_process(context: Context, kit: Path, trainer: str) -> tuple[list[str], dict[str, str]]:

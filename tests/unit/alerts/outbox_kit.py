@@ -38,10 +38,14 @@ class Channel:
     down: DeliveryError | None = None
     refuses: str = ""
     tried: list[str] = field(default_factory=list)
+    tells: tuple[str, Severity, str] | None = None
+    """What it emits each time that it delivers: kind, severity and title."""
 
-    def deliver(self, _: Context, message: Message) -> str:
+    def deliver(self, context: Context, message: Message) -> str:
         titles = [event.title for event in message.events]
         self.tried.append(titles[-1])
+        if self.tells is not None:
+            context.emit(*self.tells)
         if self.down is not None:
             raise self.down
         if self.refuses and self.refuses in titles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from huracan import hookimpl
 from huracan.alerts import delivery
 from huracan.alerts.delivery import Deliverer
 from huracan.alerts.spool import lay_down
+from huracan.audit_spool import lay_down_action
 from huracan.context import Context
 from huracan.errors import DeliveryError, StopRequested, StoreAwayError
 from huracan.store import OutboxState, RunState
@@ -457,3 +459,105 @@ def test_who_asks_for_another_attempt_at_once_is_not_flooded(post: MakePost) -> 
     box.emit("first")
     box.deliver_for(seconds=20)
     assert len(box["phone"].tried) <= 11
+
+
+def test_what_a_channel_finds_out_while_it_delivers_is_told_on_all_channels_and_ends(post: MakePost) -> None:
+    box = post("phone", "mail", repeat_minutes=0)
+    for name, channel in box.channels.items():
+        channel.tells = f"{name}.one-is-gone", Severity.ERROR, f"one of several of {name} is gone"
+    box.emit("first")
+    box.deliver_for(hours=2)
+    told = [["one of several of phone is gone"], ["one of several of mail is gone"]]
+    assert sorted(box["phone"].titles) == sorted(box["mail"].titles) == sorted([["first"], *told])
+    assert {event.fields["channel"] for event in box.context.store.events.recent() if event.kind != "test"} == {
+        "phone", "mail",
+    }  # fmt: skip
+
+
+def test_what_a_channel_chatters_while_it_delivers_is_recorded_alone(post: MakePost) -> None:
+    box = post()
+    box["phone"].tells = "sent", Severity.INFO, "one more is sent"
+    box.emit("first")
+    box.deliver_for(minutes=5)
+    assert box["phone"].titles == [["first"]]
+    assert [event.kind for event in box.context.store.events.recent()] == ["sent", "test"]
+
+
+def test_a_channel_that_asks_for_hours_of_patience_is_told_as_dead_in_time(post: MakePost) -> None:
+    box = post("phone", "mail")
+    box["phone"].down = DeliveryError("flooded", retry_after=6 * 3600)
+    box.emit("first")
+    box.deliver_for(minutes=9)
+    assert box["mail"].titles == [["first"]]
+    box.deliver_for(minutes=2)
+    assert box["mail"].titles[1:] == [["the channel phone takes no messages since 12:00Z: flooded"]]
+    assert box["phone"].tried == ["first"]
+
+
+def test_a_machine_that_was_off_during_one_attempt_calls_no_channel_dead(post: MakePost) -> None:
+    box = post("phone", "mail")
+    box["phone"].errors = [DeliveryError("no network yet", retry_after=1200)]
+    box.emit("first")
+    box.deliver()
+    box.clock.move(hours=8)
+    box.deliver()
+    assert box["mail"].titles == box["phone"].titles == [["first"]]
+
+
+def test_a_message_whose_event_was_deleted_is_not_dropped_without_a_word(post: MakePost) -> None:
+    box = post("phone", "mail", channels={"mail": {"kinds": ["alerts.*"]}})
+    box.emit("first")
+    box.context.store.events.prune(box.clock.now() + timedelta(seconds=1))
+    box.deliver()
+    [[title]] = box["mail"].titles
+    assert title == "1 message for the channel phone came to be too old: its event was deleted"
+
+
+def test_a_kept_event_that_no_database_takes_ends_nobody_again_and_again(
+    post: MakePost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = post()
+    state = box.context.paths.state
+    lay_down(state, Event("odd", Severity.ERROR, "odd", box.clock.now()))
+    lay_down(state, Event("test", Severity.ERROR, "good", box.clock.now() + timedelta(seconds=1)))
+    add = box.context.store.events.add
+
+    def picky(event: Event, *rest: object) -> None:
+        if event.kind == "odd":
+            raise ValueError("embedded null byte")
+        add(event, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(box.context.store.events, "add", picky)
+    box.deliver_for(minutes=1)
+    assert box["phone"].titles == [["good"]]
+    assert [path.name for path in (state / "alerts").iterdir()] == ["refused.json"]
+
+
+def test_what_was_given_up_long_ago_is_not_sent_with_all(post: MakePost) -> None:
+    box = post()
+    box["phone"].down = DeliveryError("no", permanent=True)
+    box.emit("in spring")
+    box.deliver()
+    box.clock.move(days=100)
+    box.emit("yesterday")
+    box.deliver()
+    box["phone"].down = None
+    now = box.clock.now()
+    assert box.context.store.outbox.retry(None, now, now + timedelta(days=1), since=now - timedelta(days=7)) == 1
+    box.deliver()
+    told = [event.title for message in box["phone"].messages for event in message.events]
+    assert "yesterday" in told
+    assert "in spring" not in told
+
+
+def test_actions_that_were_kept_as_files_reach_the_audit_table(post: MakePost) -> None:
+    box = post()
+    state = box.context.paths.state
+    assert lay_down_action(state, box.clock.now(), "ann", "command line", "kill", {"reason": "it burns"})
+    (state / "audit" / "0.json").write_text("half a fi")
+    box.deliver()
+    [entry] = box.context.store.audit.recent()
+    assert (entry.actor, entry.via, entry.action, entry.arguments) == (
+        "ann", "command line", "kill", {"reason": "it burns"},
+    )  # fmt: skip
+    assert list((state / "audit").iterdir()) == []

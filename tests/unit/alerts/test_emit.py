@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from huracan import hookimpl, logs, masking
+from huracan.alerts.spool import laid_down
 from huracan.config import LoggingSettings
 from huracan.context import Context
 from huracan.errors import PluginError, StopRequested, TryAgainError
@@ -217,3 +218,19 @@ def _shared(make_context: MakeContext) -> Context:
         _made.clear()
         _made[id(make_context)] = make_context(plugins=())
     return _made[id(make_context)]
+
+
+def test_an_error_that_nobody_knows_keeps_the_event_as_a_file(
+    with_notifiers: Callable[..., Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = with_notifiers(Notifier("phone", lambda *_: None))
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("a bug of the library")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(context.store.events, "add", refuse)
+        context.emit("job.failed", Severity.ERROR, "the disk is full")
+    [(_, event)] = laid_down(context.paths.state)
+    assert event is not None
+    assert (event.kind, event.title) == ("job.failed", "the disk is full")

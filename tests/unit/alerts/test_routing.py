@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from huracan.alerts.routing import quiet_until
+from huracan.alerts.routing import addresses, quiet_until
 from huracan.context import Context
 from huracan.errors import SettingsError
+from huracan.types import Event, Notifier, Severity
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -47,3 +48,17 @@ def test_an_unknown_channel_is_named_with_the_nearest_known_one(make_context: Ca
 def test_quiet_hours_that_are_no_span_are_refused_in_a_line(make_context: Callable[..., Context]) -> None:
     with pytest.raises(SettingsError, match=r"alerts-file.quiet: is no span of time; write two times"):
         make_context({"alerts": {"channels": {"alerts-file": {"quiet": "22-6"}}}})
+
+
+@pytest.mark.parametrize(
+    ("own", "needs", "goes"),
+    [(None, None, False), (None, Severity.DEBUG, True), ("error", Severity.DEBUG, False), ("info", None, True)],
+)
+def test_a_channel_may_need_less_grave_events_than_all_others_get(
+    make_context: Callable[..., Context], own: str | None, needs: Severity | None, goes: bool
+) -> None:
+    alerts = {"least": "warning", "channels": {"alerts-file": {"least": own}} if own else {}}
+    settings = make_context({"alerts": alerts}).settings.core.alerts
+    channel = Notifier("alerts-file", lambda *_: None, least=needs)
+    found = addresses(settings, Event("run.started", Severity.INFO, "starts", NOW), [channel])
+    assert bool(found) == goes

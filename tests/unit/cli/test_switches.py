@@ -120,6 +120,13 @@ def test_a_kill_reaches_the_history_afterwards(
         time.sleep(0.1)
     assert context.store.breakers.standing()["kill"].sentence == "hacked"
     assert [event.kind for event in context.store.events.recent()] == ["kill.on"]
+    while not context.store.audit.recent():
+        assert time.monotonic() < end, "nobody told the audit table"
+        time.sleep(0.1)
+    [entry] = context.store.audit.recent()
+    assert (entry.via, entry.action, entry.arguments, entry.outcome) == (
+        "command line", "kill", {"reason": "hacked"}, "done",
+    )  # fmt: skip
 
 
 def test_pause_and_resume_of_the_schedule(huracan: Run, settings_file: Path, state: Path) -> None:
