@@ -123,6 +123,7 @@ def _trades(
     against, along = random.exponential(60.0, count), random.exponential(70.0, count)
     market, wild = random.integers(0, 3, count), random.integers(0, 3, count)
     columns = random.normal(size=(count, len(FEATURES)))
+    trend = random.integers(0, 3, count)
     trades = []
     for i in range(count):
         bars, entered = int(held[i]), first + i * 12 * HOUR_MS
@@ -134,8 +135,10 @@ def _trades(
                 float(entry[i]), float(entry[i] * (1 + gross[i] / 1e4)), float(stake[i]), float(score[i]), 0.55,
                 float(gross[i]), float(cost[i]), net, net > 0, bars, reason,
                 -float(max(against[i], -gross[i])), float(max(along[i], gross[i])),
-                ("rising", "sideways", "falling")[market[i]], ("quiet", "normal", "wild")[wild[i]],
+                ("TREND", "RANGE", "PANIC")[market[i]], ("low", "medium", "high")[wild[i]],
                 {name: round(float(columns[i, k]), 6) for k, name in enumerate(FEATURES)},
+                ("rising", "sideways", "falling")[trend[i]],
+                {name: round(float(columns[i, k]) * 0.02 * (k + 1), 6) for k, name in enumerate(FEATURES)},
             )
         )  # fmt: skip
     return trades
@@ -170,7 +173,7 @@ def _drivers(each: Recorded, effect: float) -> list[Driver]:
     return [
         Driver(model.model_id, name, model.symbol, model.run_date, kind, won, lost, 0.4, 0.1, effect * (1 - i * 0.2),
                "Mann-Whitney", 0.001 * 4**i, min(0.004 * 4**i, 1.0))
-        for i, (name, kind) in enumerate((("mfe_bps", "excursion"), ("rising", "regime"), ("rsi_14", "feature")))
+        for i, (name, kind) in enumerate((("mfe_bps", "excursion"), ("trend: rising", "regime"), ("rsi_14", "feature")))
     ]  # fmt: skip
 
 
