@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
@@ -55,19 +55,22 @@ def fill_library(
     nights: dict[date, list[Recorded]] = {}
     for each in made_models(trades, coins=coins, trades_per_model=trades_per_model, seed=seed):
         library.record_model(each.model, each.performance, each.trades, each.patterns, each.tested)
-        nights.setdefault(each.model.run_date, []).append(each)
+        # Without its trades: of a million of them only one model's are in memory.
+        nights.setdefault(each.model.run_date, []).append(replace(each, trades=[]))
         if analysis:
-            library.record_analysis(
-                each.model.model_id,
-                _drivers(each, 1.0),
-                _drivers(each, -0.5),
-                _features(each.model),
-                _deltas(each.model),
-            )
-            library.record_exits(_exits(each.trades))
+            analyse(store, each)
     for run_date, models in nights.items() if analysis else ():
-        library.record_day(_day(run_date, models))
+        library.record_day(day_of(run_date, models))
     return [each.model.model_id for models in nights.values() for each in models]
+
+
+def analyse(store: Store, each: Recorded, *, exits: bool = True) -> None:
+    """Store what the journal finds out about a model, with ``exits`` what came after its trades as well."""
+    store.library.record_analysis(
+        each.model.model_id, _drivers(each, 1.0), _drivers(each, -0.5), _features(each.model), _deltas(each.model)
+    )
+    if exits:
+        store.library.record_exits(exits_of(each.trades))
 
 
 def made_models(trades: int, *, coins: int = 5, trades_per_model: int = 200, seed: int = 7) -> Iterator[Recorded]:
@@ -194,18 +197,18 @@ def _deltas(model: LibraryModel) -> list[ModelDelta]:
     ]
 
 
-def _exits(trades: list[SimulatedTrade]) -> list[PostExit]:
+def exits_of(trades: list[SimulatedTrade]) -> list[PostExit]:
     return [
         PostExit(each.model_id, each.number, each.symbol, each.exited_ms, 4.0, -7.5, 21.0, 80.0, -60.0, True)
         for each in trades
     ]
 
 
-def _day(run_date: date, models: list[Recorded]) -> DailyMetrics:
+def day_of(run_date: date, models: list[Recorded]) -> DailyMetrics:
     best = max(models, key=lambda each: each.performance.sharpe or 0.0)
     pnl = float(np.mean([each.performance.net_pnl for each in models]))
     return DailyMetrics(
         run_date, best.model.run_id, len(models), len(models), 0, 0, sum(each.model.passed for each in models), 1,
-        sum(len(each.trades) for each in models), float(np.mean([each.performance.sharpe for each in models])),
+        sum(each.model.trades for each in models), float(np.mean([each.performance.sharpe for each in models])),
         best.model.symbol, best.performance.sharpe, 0.5, pnl, pnl, 1.1, 0.06,
     )  # fmt: skip

@@ -22,8 +22,10 @@ from huracan.paths import write_json
 from huracan.store import ItemState, TradeFilter, UnfinishedExit
 from huracan.types import Outcome
 from huracan_training import job, journal, library, roster
+from huracan_training.analysis import win_drivers
 from huracan_training.post_exit import after_exits
 from huracan_training.records import read_trades
+from library_rows import made_models
 
 Make = Callable[..., Any]
 HOUR = 3_600_000
@@ -224,6 +226,24 @@ def test_trades_of_old_models_are_forgotten_but_not_what_was_learned_of_them(nig
     kept = {each.key for each in found.trades.by_model()}
     assert kept == {model.model_id, "EDGE-USDT/old1", "EDGE-USDT/old4"}, "the newest two, and the champion"
     assert len(found.models("EDGE-USDT")) == len(found.performance("EDGE-USDT")) == 5
+
+
+def test_what_a_feature_added_to_the_score_is_compared_apart_from_its_value() -> None:
+    (made,) = made_models(80, coins=1, trades_per_model=80)
+    trades = [
+        replace(
+            each, features={"rsi": 50.0 + i % 7}, contributions={"rsi": 0.3 * each.won + 0.01 * (i % 5)}, trend=trend
+        )
+        for i, each in enumerate(made.trades)
+        for trend in ("rising" if each.won else "falling",)
+    ]
+    found = {each.driver: each for each in win_drivers(trades)}
+    added, value = found["contribution of rsi"], found["rsi"]
+    assert (added.kind, value.kind, found["trend: rising"].kind) == ("contribution", "feature", "regime")
+    assert added.effect > 3
+    assert added.p_adjusted < 0.05 < value.p_adjusted
+    without = win_drivers([replace(each, contributions=None) for each in trades])
+    assert {each.kind for each in without} == {"excursion", "trade", "regime", "feature"}
 
 
 def after(exits: list[tuple[int, int, float]], candles: Candles, as_of_ms: int, timeframe: str = "1h") -> list[Any]:
