@@ -48,9 +48,11 @@ them at any time, of any days, to any folder ([how](../how-to/exports.md)). Tabl
 plain file name is changed and carries the beginning of its SHA-256.
 
 `performance_summary_YYYYMMDD.json` is the index and is written last: each file with name, format, version, rows,
-columns, bytes and SHA-256, and a line for each export that failed. While files are being replaced there is no index;
-where there is one, what it says is true. A file of an export that failed this time is that of an earlier write and is
-not listed.
+columns, bytes and SHA-256, and a line for each export that failed
+([schema](../../plugins/huracan_export/schemas/performance_summary.schema.json)). While files are being replaced there
+is no index; where there is one, what it says is true. A file of an export that failed this time is that of an earlier
+write and is not listed. What is no longer kept cannot be exported: a line says so ("trades of 3 models are no longer
+kept"), and files that an earlier write made of more stay, and stay listed.
 
 | kind | csv | json, jsonl | parquet |
 | --- | --- | --- | --- |
@@ -252,11 +254,19 @@ def exports_page(plugins: Plugins) -> str:
         kind = f"File: `{export.suffix}`" if isinstance(export, values.FileExport) else "Table"
         each = ", one for each of its parts" if export.parts else ""
         about = f"{kind}{each}. Version {export.version}. Brought by the plugin `{exports.owners[name]}`."
+        if isinstance(export, values.FileExport):
+            about += schema_link(exports.owners[name], name.replace("_*", ""))
         parts.append(f"## {name}\n\n{export.description[0].upper()}{export.description[1:]}. {about}\n")
         if isinstance(export, values.TableExport):
             rows = (f"| `{c.name}` | {c.kind.value} | {c.unit} | {c.meaning} |\n" for c in export.columns)
             parts.append("| column | kind | unit | meaning |\n| --- | --- | --- | --- |\n" + "".join(rows))
     return "\n".join(parts)
+
+
+def schema_link(owner: str, document: str) -> str:
+    """Return where the JSON Schema of a plugin's document is, empty where it has none."""
+    path = f"plugins/huracan_{owner}/schemas/{document}.schema.json"
+    return f" Its JSON Schema is [{document}](../../{path})." if (ROOT / path).exists() else ""
 
 
 def decisions_page() -> str:

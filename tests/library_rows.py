@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
@@ -55,19 +55,22 @@ def fill_library(
     nights: dict[date, list[Recorded]] = {}
     for each in made_models(trades, coins=coins, trades_per_model=trades_per_model, seed=seed):
         library.record_model(each.model, each.performance, each.trades, each.patterns, each.tested)
-        nights.setdefault(each.model.run_date, []).append(each)
+        # Without its trades: of a million of them only one model's are in memory.
+        nights.setdefault(each.model.run_date, []).append(replace(each, trades=[]))
         if analysis:
-            library.record_analysis(
-                each.model.model_id,
-                _drivers(each, 1.0),
-                _drivers(each, -0.5),
-                _features(each.model),
-                _deltas(each.model),
-            )
-            library.record_exits(_exits(each.trades))
+            analyse(store, each)
     for run_date, models in nights.items() if analysis else ():
-        library.record_day(_day(run_date, models))
+        library.record_day(day_of(run_date, models))
     return [each.model.model_id for models in nights.values() for each in models]
+
+
+def analyse(store: Store, each: Recorded, *, exits: bool = True) -> None:
+    """Store what the journal finds out about a model, with ``exits`` what came after its trades as well."""
+    store.library.record_analysis(
+        each.model.model_id, _drivers(each, 1.0), _drivers(each, -0.5), _features(each.model), _deltas(each.model)
+    )
+    if exits:
+        store.library.record_exits(exits_of(each.trades))
 
 
 def made_models(trades: int, *, coins: int = 5, trades_per_model: int = 200, seed: int = 7) -> Iterator[Recorded]:
@@ -123,6 +126,7 @@ def _trades(
     against, along = random.exponential(60.0, count), random.exponential(70.0, count)
     market, wild = random.integers(0, 3, count), random.integers(0, 3, count)
     columns = random.normal(size=(count, len(FEATURES)))
+    trend = random.integers(0, 3, count)
     trades = []
     for i in range(count):
         bars, entered = int(held[i]), first + i * 12 * HOUR_MS
@@ -134,8 +138,10 @@ def _trades(
                 float(entry[i]), float(entry[i] * (1 + gross[i] / 1e4)), float(stake[i]), float(score[i]), 0.55,
                 float(gross[i]), float(cost[i]), net, net > 0, bars, reason,
                 -float(max(against[i], -gross[i])), float(max(along[i], gross[i])),
-                ("rising", "sideways", "falling")[market[i]], ("quiet", "normal", "wild")[wild[i]],
+                ("TREND", "RANGE", "PANIC")[market[i]], ("low", "medium", "high")[wild[i]],
                 {name: round(float(columns[i, k]), 6) for k, name in enumerate(FEATURES)},
+                ("rising", "sideways", "falling")[trend[i]],
+                {name: round(float(columns[i, k]) * 0.02 * (k + 1), 6) for k, name in enumerate(FEATURES)},
             )
         )  # fmt: skip
     return trades
@@ -170,7 +176,7 @@ def _drivers(each: Recorded, effect: float) -> list[Driver]:
     return [
         Driver(model.model_id, name, model.symbol, model.run_date, kind, won, lost, 0.4, 0.1, effect * (1 - i * 0.2),
                "Mann-Whitney", 0.001 * 4**i, min(0.004 * 4**i, 1.0))
-        for i, (name, kind) in enumerate((("mfe_bps", "excursion"), ("rising", "regime"), ("rsi_14", "feature")))
+        for i, (name, kind) in enumerate((("mfe_bps", "excursion"), ("trend: rising", "regime"), ("rsi_14", "feature")))
     ]  # fmt: skip
 
 
@@ -191,18 +197,18 @@ def _deltas(model: LibraryModel) -> list[ModelDelta]:
     ]
 
 
-def _exits(trades: list[SimulatedTrade]) -> list[PostExit]:
+def exits_of(trades: list[SimulatedTrade]) -> list[PostExit]:
     return [
         PostExit(each.model_id, each.number, each.symbol, each.exited_ms, 4.0, -7.5, 21.0, 80.0, -60.0, True)
         for each in trades
     ]
 
 
-def _day(run_date: date, models: list[Recorded]) -> DailyMetrics:
+def day_of(run_date: date, models: list[Recorded]) -> DailyMetrics:
     best = max(models, key=lambda each: each.performance.sharpe or 0.0)
     pnl = float(np.mean([each.performance.net_pnl for each in models]))
     return DailyMetrics(
         run_date, best.model.run_id, len(models), len(models), 0, 0, sum(each.model.passed for each in models), 1,
-        sum(len(each.trades) for each in models), float(np.mean([each.performance.sharpe for each in models])),
+        sum(each.model.trades for each in models), float(np.mean([each.performance.sharpe for each in models])),
         best.model.symbol, best.performance.sharpe, 0.5, pnl, pnl, 1.1, 0.06,
     )  # fmt: skip

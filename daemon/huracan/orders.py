@@ -30,7 +30,10 @@ class Orders:
         }  # fmt: skip
 
     def handle(self, request: Answer) -> Answer:
-        """Do what is asked, and note who did. Raises UsageError for what cannot be done, or is meant for another workspace's daemon."""
+        """Do what is asked, and note who did.
+
+        Raises UsageError for what cannot be done, or is meant for another workspace's daemon.
+        """
         what = request.get("do")
         known = self._known.get(what) if isinstance(what, str) else None
         if known is None:
@@ -46,7 +49,8 @@ class Orders:
     def _write_down(self, request: Answer) -> None:
         """Keep it for the audit table as a file: who asks waits for no database."""
         context = self._daemon.context
-        told = {key: value for key, value in request.items() if key not in ("do", "by", "workspace") and value not in (None, False)}
+        left_out = ("do", "by", "workspace")
+        told = {key: value for key, value in request.items() if key not in left_out and value not in (None, False)}
         laid_down = lay_down_action(
             context.paths.state, context.clock.now(), _said(request)[1], "control socket", str(request["do"]), told
         )

@@ -162,7 +162,9 @@ def _lines(frame: pl.DataFrame, columns: Sequence[Column]) -> bytes:
     for number, name in enumerate(ready):
         _check_json(frame[name])
         opening = "," if plain.width or number else "{"
-        parts += [pl.lit(f"{opening}{json.dumps(name)}:"), pl.col(name).fill_null("null")]
+        # Who prints JSON nicely breaks lines between its tokens, and a row is a line here; in text they are escaped.
+        value = pl.col(name).str.replace_all(r"[\r\n]", " ").fill_null("null")
+        parts += [pl.lit(f"{opening}{json.dumps(name)}:"), value]
     whole = plain.with_columns(frame.select(ready)).select(pl.concat_str(*parts, pl.lit("}")).str.join("\n"))
     return str(whole.item()).encode()
 

@@ -57,7 +57,10 @@ def _scope(text: str) -> ExportScope:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write or list. Exit code 3 where an export failed. Raises UsageError for names and dates that are not there."""
+    """Write or list. Exit code 3 where an export failed or lacks something.
+
+    Raises UsageError for names and dates that are not there.
+    """
     context = open_context(arguments, create=False)
     with context.store:
         offered = context.plugins.exports()
@@ -163,9 +166,12 @@ def _pipe(context: Context, arguments: argparse.Namespace, exports: Mapping[str,
         raise UsageError("export: --to - takes the name of one table; those with * and files need a folder")
     if form == "parquet":
         raise UsageError("export: parquet cannot go through a pipe; say --format csv, json or jsonl")
+    lacking = one.lacks(context, scope) if one.lacks else ""
     stream_table(sys.stdout.buffer, form, one.columns, one.batches(context, scope))
     sys.stdout.buffer.flush()
-    return int(ExitCode.DONE)
+    if lacking:
+        print(f"huracan: export {one.name}: {lacking}", file=sys.stderr)
+    return int(ExitCode.PARTLY_FAILED if lacking else ExitCode.DONE)
 
 
 def _list(arguments: argparse.Namespace, exports: Mapping[str, Export], owners: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from huracan.context import Context
     from huracan.store import LibraryModel
 
-__all__ = ["instants", "models_of", "run_dates", "symbols_of"]
+__all__ = ["instants", "lacking_columns", "lacking_trades", "models_of", "run_dates", "symbols_of"]
 
 
 def run_dates(scope: ExportScope) -> Iterator[date]:
@@ -40,3 +40,19 @@ def models_of(context: Context, scope: ExportScope) -> Iterator[LibraryModel]:
 def symbols_of(context: Context, scope: ExportScope) -> set[str]:
     """Return the pairs that have a model of a scope in the library."""
     return {each.symbol for each in models_of(context, scope)}
+
+
+def lacking_trades(context: Context, scope: ExportScope) -> str:
+    """Say of how many models of a scope the trades were forgotten, empty for none."""
+    gone = len(context.store.library.forgotten(scope.first, scope.last, scope.part or None))
+    return f"trades of {_models(gone)} are no longer kept (training.library.keep_models)" if gone else ""
+
+
+def lacking_columns(context: Context, scope: ExportScope) -> str:
+    """Say of how many models of a scope nothing is known of the columns, empty for none."""
+    gone = len(context.store.library.without_features(scope.first, scope.last))
+    return f"columns of {_models(gone)} are not in the library (training.library.keep_models)" if gone else ""
+
+
+def _models(count: int) -> str:
+    return f"{count} model{'' if count == 1 else 's'}"

@@ -48,6 +48,10 @@ class Folder:
         """Return what the last index said of exports other than ``names``."""
         return [each for each in self.entries if each.get("name") not in names]
 
+    def entries_of(self, names: Collection[str]) -> list[dict[str, Any]]:
+        """Return what the last index said of the exports ``names``."""
+        return [each for each in self.entries if each.get("name") in names]
+
     def begin(self, files: Iterable[str]) -> None:
         """Note which files are about to be written; the index goes until it is true again."""
         self.ours |= {*files}

@@ -11,7 +11,7 @@ from typing import Any
 from huracan.context import Context
 from huracan.table_files import json_text
 from huracan.types import Column, ColumnKind, Export, ExportScope, FileExport, TableExport
-from huracan_export.days import models_of
+from huracan_export.days import lacking_columns, models_of
 
 __all__ = ["MODELS"]
 
@@ -98,6 +98,18 @@ TESTED = (
     Column("p_adjusted", _NUMBER, "after Benjamini and Hochberg over the rules of the model"),
     Column("significant", _TRUTH, "whether that is at most 0.05"),
 )  # fmt: skip
+FEATURES = (
+    MODEL, SYMBOL, RUN_DATE,
+    Column("position", _INTEGER, "place among the columns of the model's rows, 0 the first"),
+    Column("feature", _TEXT, "the column"),
+    Column("missing", _NUMBER, "share of rows in which it is unknown", "fraction"),
+    Column("mean", _NUMBER, "mean of what is known"), Column("deviation", _NUMBER, "standard deviation of that"),
+    Column("minimum", _NUMBER, "smallest value"), Column("p05", _NUMBER, "quantile of 5 %"),
+    Column("median", _NUMBER, "quantile of 50 %"), Column("p95", _NUMBER, "quantile of 95 %"),
+    Column("maximum", _NUMBER, "largest value"),
+    Column("importance", _NUMBER, "its part in the final model; empty where it is none of the most important",
+           "fraction"),
+)  # fmt: skip
 DAYS = (
     RUN_DATE, Column("run_id", _TEXT, "run of the night"),
     Column("coins", _INTEGER, "coins of the night"), Column("trained", _INTEGER, "coins with a model"),
@@ -167,6 +179,13 @@ def _tested(context: Context, scope: ExportScope) -> Rows:
         yield [[*first(tested), pattern.rule, *rest(tested)] for pattern, tested in found if tested is not None]
 
 
+def _features(context: Context, scope: ExportScope) -> Rows:
+    cells = _cells(FEATURES[3:])
+    for model in models_of(context, scope):
+        about = (model.model_id, model.symbol, model.run_date)
+        yield [[*about, *cells(each)] for each in context.store.library.features(model.model_id)]
+
+
 def _days(context: Context, scope: ExportScope) -> Rows:
     cells = _cells(DAYS)
     yield [cells(each) for each in context.store.library.days() if each.run_date <= scope.last]
@@ -201,6 +220,8 @@ MODELS: tuple[Export, ...] = (
                 _evolution),
     TableExport("pattern_library", "rules that were found in the night's training rows", PATTERNS, _patterns),
     TableExport("pattern_performance", "how those rules did on rows they had not seen", TESTED, _tested),
+    TableExport("features", "what the columns of each of the night's models looked like", FEATURES, _features,
+                lacks=lacking_columns),
     TableExport("daily_metrics", "each night in one row, up to the last day", DAYS, _days),
     FileExport("win_loss_analysis", "what separated winners from losers, and large losses from small ones",
                "json", _write_wins_and_losses),

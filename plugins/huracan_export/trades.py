@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from huracan.context import Context
 from huracan.types import Column, ColumnKind, ExportScope, TableExport
-from huracan_export.days import instants, models_of, run_dates, symbols_of
+from huracan_export.days import instants, lacking_trades, models_of, run_dates, symbols_of
 
 if TYPE_CHECKING:
     import polars
@@ -45,10 +46,15 @@ HISTORY = (
     Column("exit_reason", _TEXT, "horizon, take-profit or stop-loss"),
     Column("mae_bps", _NUMBER, "how far the price went against it, at most 0", "bps"),
     Column("mfe_bps", _NUMBER, "how far the price went for it, at least 0", "bps"),
-    Column("market_regime", _TEXT, "direction of the market at the decision"),
-    Column("volatility_regime", _TEXT, "volatility of the market at the decision"),
+    Column("market_regime", _TEXT, "the feature of this name at the decision: TREND, RANGE, PANIC or ILLIQUID"),
+    Column("volatility_regime", _TEXT, "the feature of this name at the decision: low, medium or high"),
+    Column("trend", _TEXT, "the coin's last 168 bars at the decision: falling, sideways or rising"),
 )  # fmt: skip
-COMPLETE = (*HISTORY, Column("features", _JSON, "every feature at the decision, by name"))
+COMPLETE = (
+    *HISTORY,
+    Column("features", _JSON, "the twelve features that mattered most to the folds' models, at the decision, by name"),
+    Column("contributions", _JSON, "what each of these added to the score's log odds; empty where no model tells"),
+)
 STEPS = (
     MODEL, NUMBER, SYMBOL,
     Column("step", _TEXT, "decision, entry or exit"),
@@ -69,8 +75,8 @@ AFTER = (
 REGIMES = (
     RUN_DATE,
     Column("symbol", _TEXT, "pair; empty for all pairs together"),
-    Column("market_regime", _TEXT, "direction of the market at the decision"),
-    Column("volatility_regime", _TEXT, "volatility of the market at the decision"),
+    Column("market_regime", _TEXT, "TREND, RANGE, PANIC or ILLIQUID at the decision"),
+    Column("volatility_regime", _TEXT, "low, medium or high at the decision"),
     Column("trades", _INTEGER, "simulated trades"),
     Column("won", _INTEGER, "those that earned after costs"),
     Column("hit_rate", _NUMBER, "won of trades", "fraction"),
@@ -106,6 +112,30 @@ REPORTED = (
     Column("equity_after", _NUMBER, "equity of the whole account after it", "quote"),
     Column("source", _TEXT, "live, paper or simulated"),
     Column("recorded_at", _INSTANT, "when Huracan took it in"),
+    Column("strategy", _TEXT, "who decided, as the trading process named it; empty where it did not"),
+)
+DAILY = (
+    Column("day", _DATE, "UTC day on which trades closed"),
+    Column("source", _TEXT, "live, paper or simulated"),
+    Column("trades", _INTEGER, "trades that closed"),
+    Column("won", _INTEGER, "those that earned after fees"),
+    Column("net_pnl", _NUMBER, "earned after fees", "quote"),
+    Column("fees", _NUMBER, "fees of both sides", "quote"),
+    Column("volume", _NUMBER, "quantity times price of the entry", "quote"),
+    Column("equity", _NUMBER, "equity of the whole account after the last of them", "quote"),
+    Column("max_drawdown", _NUMBER, "deepest fall of the equity within the day, of its highest then", "fraction"),
+)  # fmt: skip
+SIGNALS = (
+    Column("id", _TEXT, "as who wrote it down named it; for nightly the model"),
+    Column("time", _INSTANT, "close of the bar that decided"),
+    SYMBOL,
+    Column("strategy", _TEXT, "who decided; for nightly the trainer"),
+    Column("source", _TEXT, "what wrote it down; nightly: the models of the night, champions or not"),
+    Column("action", _TEXT, "buy, sell or none; no order, nothing is traded because of it"),
+    Column("score", _NUMBER, "what the model said", "probability"),
+    Column("threshold", _NUMBER, "from which score on it trades; empty where it stays out", "probability"),
+    Column("price", _NUMBER, "close of the bar", "quote"),
+    Column("run_id", _TEXT, "run in which it was written down"),
 )
 
 Rows = Iterator[Sequence[Sequence[Any]]]
@@ -117,37 +147,27 @@ def _pages(context: Context, model: LibraryModel) -> Iterator[Sequence[Sequence[
     return context.store.library.trades.text_pages(TradeFilter(model_id=model.model_id))
 
 
-def _columns_match(context: Context) -> None:
-    """Make sure that what the store hands out is what is declared here; a mismatch is a bug of ours."""
-    stored = [name.replace("_ms", "_at") for name in context.store.library.trades.columns]
-    declared = [each.name for each in COMPLETE]
-    if stored != declared:
-        raise RuntimeError(f"trades of the library are {stored}, declared are {declared}")
-
-
-def _frame(page: Sequence[Sequence[Any]]) -> polars.DataFrame:
-    """Return a page with the features as the JSON text that they are."""
+def _frame(context: Context, page: Sequence[Sequence[Any]], columns: Sequence[Column]) -> polars.DataFrame:
+    """Return a page with the declared columns; what is JSON stays the text that it is."""
     import polars
 
-    frame = polars.DataFrame(
-        {column.name: polars.Series(cells) for column, cells in zip(COMPLETE, zip(*page, strict=True), strict=True)}
-    )
+    names = [name.replace("_ms", "_at") for name in context.store.library.trades.columns]
+    cells = dict(zip(names, zip(*page, strict=True), strict=True))
+    frame = polars.DataFrame({each.name: polars.Series(cells[each.name]) for each in columns})
     return frame.with_columns(polars.col("entered_at", "exited_at").cast(polars.Datetime("ms", "UTC")))
 
 
 def _history(context: Context, scope: ExportScope) -> Iterator[polars.DataFrame]:
-    _columns_match(context)
     for model in models_of(context, scope):
         for page in _pages(context, model):
-            yield _frame(page).drop("features")
+            yield _frame(context, page, HISTORY)
 
 
 def _complete(context: Context, scope: ExportScope) -> Iterator[polars.DataFrame]:
     import polars
 
-    _columns_match(context)
     for page in context.store.library.trades.text_pages():
-        yield _frame(page).filter(polars.col("run_date") <= scope.last)
+        yield _frame(context, page, COMPLETE).filter(polars.col("run_date") <= scope.last)
 
 
 def _steps(context: Context, scope: ExportScope) -> Rows:
@@ -201,22 +221,44 @@ def _backtest(context: Context, scope: ExportScope) -> Rows:
 
 
 def _reported(context: Context, scope: ExportScope) -> Rows:
+    from huracan.store import ReportedFilter
+
     cells = attrgetter(*(each.name for each in REPORTED))
     first, end = instants(scope)
     for source in ("live", "paper", "simulated"):
-        trades = context.store.trades.closed_since(first, source)
-        yield [cells(each) for each in trades if each.closed_at < end]
+        which = ReportedFilter(source=source, closed_since=first, closed_before=end)
+        for page in context.store.trades.pages(which):
+            yield [cells(each) for each in page]
+
+
+def _daily(context: Context, scope: ExportScope) -> Rows:
+    cells = attrgetter(*(each.name for each in DAILY))
+    first = scope.first - timedelta(days=1)  # most of a day is over only in the next one's export
+    yield [cells(each) for each in context.store.daily_performance.between(first, scope.last)]
+
+
+def _signals(context: Context, scope: ExportScope) -> Rows:
+    cells = attrgetter(*(each.name for each in SIGNALS))
+    for page in context.store.signals.pages(*instants(scope)):
+        yield [cells(each) for each in page]
 
 
 TRADES = (
     TableExport("trade_history", "simulated trades of the night's models, on rows they had not seen",
-                HISTORY, _history),
-    TableExport("all_trades_complete", "every simulated trade in the library up to the last day, with all features",
-                COMPLETE, _complete),
-    TableExport("observability_trades", "the life of each of the night's trades: decision, entry, exit", STEPS, _steps),
-    TableExport("post_exit_tracking", "what the price did after every trade's exit, of all nights", AFTER, _after),
-    TableExport("regime_analysis", "the night's trades by market and volatility regime", REGIMES, _regimes),
-    TableExport("backtest_*", "equity of a coin's model, trade by trade", BACKTEST, _backtest, parts=symbols_of),
+                HISTORY, _history, lacks=lacking_trades),
+    TableExport("all_trades_complete", "every simulated trade in the library up to the last day, with the features "
+                "that are kept of it", COMPLETE, _complete, lacks=lacking_trades),
+    TableExport("observability_trades", "the life of each of the night's trades: decision, entry, exit",
+                STEPS, _steps, lacks=lacking_trades),
+    TableExport("post_exit_tracking", "what the price did after every trade's exit, of all nights",
+                AFTER, _after, lacks=lacking_trades),
+    TableExport("regime_analysis", "the night's trades by market and volatility regime",
+                REGIMES, _regimes, lacks=lacking_trades),
+    TableExport("backtest_*", "equity of a coin's model, trade by trade",
+                BACKTEST, _backtest, parts=symbols_of, lacks=lacking_trades),
     TableExport("reported_trades", "reported trades that closed on the run date or the day before (UTC)",
                 REPORTED, _reported),
+    TableExport("daily_performance", "what was reported of the run date and the day before (UTC), in sums",
+                DAILY, _daily),
+    TableExport("signals", "what strategies wanted on the run date and the day before (UTC)", SIGNALS, _signals),
 )  # fmt: skip

@@ -53,12 +53,15 @@ def write_exports(
 ) -> Written:
     """Write ``exports`` into the folder ``where`` and, last, the index that lists every file.
 
-    What fails is named in the index and costs nothing but itself. With ``others_stay`` the index keeps what it said
-    of other exports, else their files of an earlier write are removed. Killed at any point, the same call mends it.
+    What fails is named in the index and costs nothing but itself. Where less is known than once was, that is named as
+    well, and files of an earlier write stay. With ``others_stay`` the index keeps what it said of other exports, else
+    their files of an earlier write are removed. Killed at any point, the same call mends it.
     """
     written = Written(len(exports))
     folder = Folder.open(where, scope)
     planned = _plan(context, exports, owners, scope, formats, written)
+    fuller = _fuller(context, exports, owners, scope, folder, written)
+    planned = [each for each in planned if each.file not in {entry["file"] for entry in fuller}]
     stay = folder.entries_but(exports) if others_stay else []
     folder.begin([each.file for each in planned])
     for number, each in enumerate(planned, 1):
@@ -70,8 +73,31 @@ def write_exports(
         )
     kept, changed = folder.verified(stay)
     written.problems += changed
-    folder.finish([*kept, *written.entries], written.problems, written.failed)
+    folder.finish([*kept, *fuller, *written.entries], written.problems, written.failed)
     return written
+
+
+def _fuller(
+    context: Context,
+    exports: Mapping[str, Export],
+    owners: Mapping[str, str],
+    scope: ExportScope,
+    folder: Folder,
+    written: Written,
+) -> list[dict[str, Any]]:
+    """Note what exports lack, and return the entries of their whole older files: those were written of more."""
+    fuller: list[dict[str, Any]] = []
+    for name, export in sorted(exports.items()):
+        if export.lacks is None:
+            continue
+        with _guarded(context, written, name, owners[name]):
+            line = export.lacks(context, scope)
+            if line:
+                whole, _ = folder.verified(folder.entries_of({name}))
+                fuller += whole
+                outcome = "what an earlier write has stays" if whole else "the rest is written"
+                written.problems.append(f"export {name}: {line}; {outcome}")
+    return fuller
 
 
 def _plan(

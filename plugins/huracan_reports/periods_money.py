@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from huracan.context import Context
-from huracan.store import DailyMetrics, ModelPerformance, Trade
+from huracan.store import DailyMetrics, DailyPerformance, ModelPerformance, ReportedFilter, TradeSum
 from huracan_reports.page import FORMATS
 from huracan_reports.periods import Kind, Period
 from huracan_reports.periods_portfolio import CAVEATS, champions_at, hold_models, measures_of, reigns
@@ -20,7 +20,6 @@ MOST_COINS = 5
 MOST_LINES = 20
 LONGEST_AGO = 31
 """Days after which a night is not the last one any more, but an old one."""
-SOURCES = ("live", "paper", "simulated")
 
 _GAIN, _RATIO, _SHARE, _PERCENT = (FORMATS[name] for name in ("gain", "ratio", "share", "percent"))
 
@@ -207,29 +206,45 @@ def _inside(text: object, period: Period) -> bool:
 
 def trading(asked: Asked) -> Mapping[str, Any] | None:
     """Say what the trading process reported to have closed; None where it reported nothing."""
-    store = asked.context.store.trades
-    by_source = {
-        source: [each for each in store.closed_since(asked.since, source) if each.closed_at < asked.until]
-        for source in SOURCES
-    }
-    told = {source: trades for source, trades in by_source.items() if trades}
+    store, which = asked.context.store, ReportedFilter(closed_since=asked.since, closed_before=asked.until)
+    told = store.trades.by_source(which)
     if not told:
         return None
-    lines = [_trades_line(source, trades) for source, trades in told.items()]
+    days = store.daily_performance.between(asked.since.date(), (asked.until - timedelta(microseconds=1)).date())
+    coins = store.trades.by_symbol(which)
+    lines = [_sum_line(each) for each in told]
     return {
         "headline": lines[0],
         "summary": "Closed trades as the trading process reported them, fees taken off, in quote currency.",
-        "lines": lines,
-        "sources": {
-            source: {"trades": len(trades), "net_pnl": sum(each.net_pnl for each in trades)}
-            for source, trades in told.items()
+        "lines": [*lines, *_worst_days(days)],
+        "table": {
+            "columns": ["coin", "trades", "won", "net", "fees"],
+            "rows": [_sum_row(each) for each in sorted(coins, key=lambda each: (-each.net_pnl, each.key))],
+        },
+        "sources": {each.key: {"trades": each.trades, "net_pnl": each.net_pnl} for each in told},
+        "by_strategy": {
+            each.key: {"trades": each.trades, "net_pnl": each.net_pnl} for each in store.trades.by_strategy(which)
         },
     }
 
 
-def _trades_line(source: str, trades: Sequence[Trade]) -> str:
-    won, net = sum(each.net_pnl > 0 for each in trades), sum(each.net_pnl for each in trades)
-    return f"{source}: {_number(len(trades), 'trade')}, {won} won, net {net:+,.2f}"
+def _sum_line(each: TradeSum) -> str:
+    return f"{each.key}: {_number(each.trades, 'trade')}, {each.won} won, net {each.net_pnl:+,.2f}"
+
+
+def _sum_row(each: TradeSum) -> list[str]:
+    return [each.key, f"{each.trades:,}", str(each.won), f"{each.net_pnl:+,.2f}", f"{each.fees:,.2f}"]
+
+
+def _worst_days(days: Sequence[DailyPerformance]) -> list[str]:
+    """Name the day of the deepest fall of each source, where there were several days to choose from."""
+    lines = []
+    for source in sorted({each.source for each in days}):
+        mine = [each for each in days if each.source == source]
+        worst = max(mine, key=lambda each: (each.max_drawdown, -each.net_pnl))
+        if len(mine) > 1 and worst.max_drawdown > 0:
+            lines.append(f"{source}: fell most on {worst.day}, by {_PERCENT(worst.max_drawdown)} within the day")
+    return lines
 
 
 def _number(count: int, one: str) -> str:

@@ -4,17 +4,17 @@
 reports, ``list`` shows what is stored.
 
 ``record`` reads JSON lines, or CSV whose first line names the columns: id, symbol, side, opened_at, closed_at,
-quantity, entry, exit, fees, net_pnl, equity_after, source. A file is stored whole or not at all; what is stored already
-changes nothing. Files that appear in trading/inbox are taken in by the service safety in the same way.
+quantity, entry, exit, fees, net_pnl, equity_after, source; strategy (who decided) may be left out. A file is stored
+whole or not at all; what is stored already changes nothing. Files that appear in trading/inbox are taken in by the
+service safety in the same way.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,12 @@ from huracan.errors import ExitCode, UsageError
 from huracan.trading import instant
 
 if TYPE_CHECKING:
-    from huracan.store import Store, Trade
+    from huracan.store import ReportedFilter, Store, Trade, TradeSum
 
 __all__ = ["configure", "run"]
 
-MOST = 1_000_000
+REPORTED_BY = ("symbol", "source", "strategy", "side", "day", "month", "weekday", "hour")
+"""What reported trades are summed up by, each the method ``by_*`` of the store."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         one.add_argument("--limit", type=positive, default=20, metavar="N", help="how many trades (default: 20)")
         one.add_argument("--symbol", metavar="SYMBOL", help="of this pair alone, as BTC-USDT")
         one.add_argument("--source", choices=["live", "paper", "simulated"], help=source)
-    simulated.configure(parser)
+    reported_by = f"sum up by {', '.join(REPORTED_BY)}; days and months are those of the closing, UTC"
+    listing.add_argument("--by", choices=REPORTED_BY, metavar="WHAT", help=reported_by)
+    listing.add_argument("--strategy", metavar="NAME", help="of this strategy alone")
+    simulated.configure(parser, REPORTED_BY)
     for one in (parser, record, listing):
         json_option(one)
 
@@ -95,9 +99,17 @@ def _content(name: str) -> bytes:
 def _list(arguments: argparse.Namespace) -> int:
     if arguments.model or arguments.all:
         raise UsageError("what was reported names no model: leave out --model and --all, or --source")
+    if arguments.by and arguments.by not in REPORTED_BY:
+        raise UsageError(f"what was reported is not summed up by {arguments.by}; say {', '.join(REPORTED_BY)}")
+    if arguments.order != "newest":
+        raise UsageError("what was reported is listed newest first: leave out --order, or --source")
     context = open_context(arguments, require_good_settings=False, create=False)
+    which = _which(arguments)
     with context.store as store:
-        trades = _wanted(store, arguments)
+        if arguments.by:
+            _sum_up(store, arguments, which)
+            return int(ExitCode.DONE)
+        trades = store.trades.newest_of(arguments.limit, which)
     if arguments.json:
         show_json({"trades": [_as_json(trade) for trade in trades]})
     else:
@@ -105,21 +117,37 @@ def _list(arguments: argparse.Namespace) -> int:
     return int(ExitCode.DONE)
 
 
-def _wanted(store: Store, arguments: argparse.Namespace) -> list[Trade]:
+def _which(arguments: argparse.Namespace) -> ReportedFilter:
+    from huracan.store import ReportedFilter
     from huracan_safety.simulated import instants
 
     since, until = instants(arguments)
-    symbol = arguments.symbol.upper() if arguments.symbol else None
-    if since is None and until is None and arguments.won is None:
-        return store.trades.newest(arguments.limit, arguments.source, symbol)
-    found = (
-        each
-        for each in store.trades.newest(MOST, arguments.source, symbol)
-        if (since is None or each.opened_at >= since)
-        and (until is None or each.opened_at < until)
-        and (arguments.won is None or (each.net_pnl > 0) == arguments.won)
-    )
-    return list(islice(found, arguments.limit))
+    return ReportedFilter(
+        source=arguments.source, symbol=arguments.symbol.upper() if arguments.symbol else None,
+        strategy=getattr(arguments, "strategy", None), opened_since=since, opened_before=until, won=arguments.won,
+    )  # fmt: skip
+
+
+def _sum_up(store: Store, arguments: argparse.Namespace, which: ReportedFilter) -> None:
+    """Show the sums of trades that have something in common."""
+    ask: Callable[[ReportedFilter], list[TradeSum]] = getattr(store.trades, f"by_{arguments.by}")
+    groups = ask(which)
+    if arguments.json:
+        show_json({"by": arguments.by, "groups": [asdict(each) | {"hit_rate": each.hit_rate} for each in groups]})
+        return
+    from rich.text import Text
+
+    from huracan.cli.tables import make_table
+
+    numbers = ("trades", "won", "result", "fees", "volume")
+    table = make_table((arguments.by, *numbers), right=numbers, title="Closed trades, as they were reported")
+    for each in groups:
+        colour = "red" if each.net_pnl < 0 else "green" if each.net_pnl > 0 else ""
+        table.add_row(
+            Text(each.key or "not told"), f"{each.trades:,}", f"{each.hit_rate:.0%}",
+            Text(f"{each.net_pnl:+,.2f}", colour), f"{each.fees:,.2f}", f"{each.volume:,.0f}",
+        )  # fmt: skip
+    console(arguments).print(table if groups else "No trade is stored that was asked for.")
 
 
 def _as_json(trade: Trade) -> dict[str, Any]:

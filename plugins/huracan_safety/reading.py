@@ -52,8 +52,9 @@ class TradeRow(BaseModel):
     net_pnl: float = Field(description="Result after fees, quote currency.")
     equity_after: float = Field(description="Equity of the whole account after this trade, quote currency.")
     source: Literal["live", "paper", "simulated"] = Field(description="Whether money was at stake.")
+    strategy: str = Field("", max_length=200, description="Who decided: a model's id or any name; may be left out.")
 
-    @field_validator("id")
+    @field_validator("id", "strategy")
     @classmethod
     def _is_a_name(cls, name: str) -> str:
         if not name.isprintable():  # databases and terminals each take some of these for something else
@@ -115,7 +116,8 @@ def _json_rows(text: str) -> Iterator[tuple[int, Mapping[Any, Any] | str]]:
 def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[Any, Any] | str]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
-        missing = [name for name in TradeRow.model_fields if name not in (reader.fieldnames or ())]
+        wanted = (name for name, each in TradeRow.model_fields.items() if each.is_required())
+        missing = [name for name in wanted if name not in (reader.fieldnames or ())]
         if missing and reader.fieldnames:
             yield 1, f"has no column {', '.join(missing)}; the first line names the columns"
             return

@@ -29,8 +29,33 @@ COLUMNS = {
 """Columns of the list, and how wide a terminal has to be for each."""
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``huracan trades`` without a sub-command, but for those that ``list`` has as well."""
+SIMULATED_BY = {
+    "symbol": "by_symbol", "model": "by_model", "night": "by_run_date", "day": "by_day", "month": "by_month",
+    "weekday": "by_weekday", "hour": "by_hour", "regime": "by_regime", "trend": "by_trend", "exit": "by_exit_reason",
+    "fold": "by_fold", "score": "by_score_bucket",
+}  # fmt: skip
+"""What simulated trades are summed up by, and the question to the library."""
+TITLES = {
+    "symbol": "by coin", "regime": "by regime at entry", "trend": "by trend at entry", "day": "by day of exit, UTC",
+    "month": "by month of exit, UTC", "weekday": "by weekday of entry, UTC, 1 is Monday", "exit": "by reason of exit",
+    "score": "by score, from",
+}  # fmt: skip
+
+
+def configure(parser: argparse.ArgumentParser, reported_by: Sequence[str]) -> None:
+    """Add the options of ``huracan trades`` without a sub-command, but for those that ``list`` has as well.
+
+    ``reported_by`` is what ``--by`` may be besides, with ``--source``.
+    """
+    ways = tuple(dict.fromkeys([*SIMULATED_BY, *reported_by]))
+    parser.add_argument(
+        "--by", choices=ways, metavar="WHAT",
+        help=f"sum up by {', '.join(SIMULATED_BY)} in place of coin, regime and hour; with --source by "
+        f"{', '.join(reported_by)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--order", choices=("newest", "best", "worst"), default="newest", help="which are listed (default: newest)"
+    )
     parser.add_argument("--model", metavar="MODEL", help="of one model, by its id (default: the newest of each coin)")
     parser.add_argument("--all", action="store_true", help="of all models that are kept, not the newest of each coin")
     parser.add_argument("--from", dest="since", type=_day, metavar="DATE", help="entered on this day or later")
@@ -55,6 +80,8 @@ def instants(arguments: argparse.Namespace) -> tuple[datetime | None, datetime |
 
 def run(arguments: argparse.Namespace) -> None:
     """List trades and sum them up. Raises UsageError for a model or coin that the library does not hold."""
+    if arguments.by and arguments.by not in SIMULATED_BY:
+        raise UsageError(f"simulated trades are not summed up by {arguments.by}; say {', '.join(SIMULATED_BY)}")
     context = open_context(arguments, require_good_settings=False, create=False)
     with context.store:
         _show(context, arguments)
@@ -63,8 +90,14 @@ def run(arguments: argparse.Namespace) -> None:
 def _show(context: Context, arguments: argparse.Namespace) -> None:
     which, of = _which(context, arguments)
     trades = context.store.library.trades
-    total, listed = trades.total(which), trades.newest(arguments.limit, which)
-    groups = {"symbol": trades.by_symbol(which), "regime": trades.by_regime(which), "hour": trades.by_hour(which)}
+    total = trades.total(which)
+    listed = (
+        trades.newest(arguments.limit, which)
+        if arguments.order == "newest"
+        else trades.extremes(arguments.limit, which, worst=arguments.order == "worst")
+    )
+    names = [arguments.by] if arguments.by else ["symbol", "regime", "hour"]
+    groups: dict[str, list[TradeGroup]] = {name: getattr(trades, SIMULATED_BY[name])(which) for name in names}
     if arguments.json:
         show_json(
             {
@@ -86,14 +119,11 @@ def _show(context: Context, arguments: argparse.Namespace) -> None:
             "A model whose scores earn nothing after costs stays out of the market; `huracan models` shows all."
         )
         return
-    screen.print(_list(listed, total.trades, of, screen.width))
+    screen.print(_list(listed, total.trades, of, screen.width, arguments.order))
     screen.print()
-    screen.print(_summary("by coin", groups["symbol"]))
-    screen.print()
-    screen.print(_summary("by regime at entry", groups["regime"]))
-    screen.print()
-    screen.print(_hours(groups["hour"]))
-    screen.print()
+    for name, found in groups.items():
+        screen.print(_hours(found) if name == "hour" else _summary(TITLES.get(name, f"by {name}"), found))
+        screen.print()
     _say_total(screen, total)
 
 
@@ -133,10 +163,10 @@ def _which(context: Context, arguments: argparse.Namespace) -> tuple[TradeFilter
     return TradeFilter(symbol, arguments.model, models, None, since, until, arguments.won), of
 
 
-def _list(trades: Sequence[SimulatedTrade], count: int, of: str, width: int) -> Table:
+def _list(trades: Sequence[SimulatedTrade], count: int, of: str, width: int, order: str) -> Table:
     from huracan.cli.tables import make_table
 
-    shown = f"the newest {len(trades)} of {count:,} trades" if len(trades) < count else f"{count:,} trades"
+    shown = f"the {order} {len(trades)} of {count:,} trades" if len(trades) < count else f"{count:,} trades"
     columns = [each for each, room in COLUMNS.items() if width >= room]
     right = [each for each in columns if each not in ("coin", "entered", "left by", "market")]
     table = make_table(columns, right=right, title=f"Simulated, out of sample: {shown} {of}")
@@ -157,7 +187,7 @@ def _cells(trade: SimulatedTrade) -> dict[str, Any]:
         "net bps": Text(f"{trade.net_bps:+.0f}", style="green" if trade.won else "red"),
         "cost": f"{trade.cost_bps:.0f}", "worst": f"{trade.mae_bps:.0f}", "best": f"{trade.mfe_bps:+.0f}",
         "score": f"{trade.score:.3f}", "left by": trade.exit_reason,
-        "market": f"{trade.market_regime}, {trade.volatility_regime}",
+        "market": f"{trade.market_regime}, {trade.volatility_regime}, {trade.trend}",
     }  # fmt: skip
 
 
@@ -168,7 +198,7 @@ def _summary(title: str, groups: Sequence[TradeGroup]) -> Table:
     table = make_table(columns, right=columns[1:], title=title)
     for each in groups:
         table.add_row(
-            each.key.replace("/", ", "), f"{each.trades:,}", f"{each.hit_rate:.0%}", f"{each.gross_bps:+.1f}",
+            each.key, f"{each.trades:,}", f"{each.hit_rate:.0%}", f"{each.gross_bps:+.1f}",
             f"{each.net_bps:+.1f}", f"{each.mae_bps:.0f}", f"{each.mfe_bps:+.0f}", f"{each.equity_bps:+,.0f}",
         )  # fmt: skip
     return table

@@ -66,7 +66,7 @@ def _columns(trades: Sequence[SimulatedTrade]) -> Iterator[tuple[str, str, np.nd
         yield "excursion", name, np.array([getattr(each, name) for each in trades])
     for name in ("score", "stake", "bars_held"):
         yield "trade", name, np.array([getattr(each, name) for each in trades], dtype=np.float64)
-    for name in ("market_regime", "volatility_regime"):
+    for name in ("market_regime", "volatility_regime", "trend"):
         told = [getattr(each, name) for each in trades]
         for regime in sorted(set(told)):
             yield "regime", f"{name}: {regime}", np.array([each == regime for each in told], dtype=np.float64)
@@ -75,6 +75,9 @@ def _columns(trades: Sequence[SimulatedTrade]) -> Iterator[tuple[str, str, np.nd
         known = np.isfinite(values)
         if known.any():
             yield "feature", name, np.where(known, values, np.median(values[known]))
+    for name in trades[0].contributions or ():
+        added = [(each.contributions or {}).get(name, 0.0) for each in trades]
+        yield "contribution", f"contribution of {name}", np.array(added, dtype=np.float64)
 
 
 def feature_summaries(folder: Path, model: LibraryModel) -> list[FeatureSummary]:

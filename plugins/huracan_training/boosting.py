@@ -58,6 +58,10 @@ class _Boosted:
     def log_odds(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(self.booster.predict(x, raw_score=True, num_threads=1), dtype=np.float64)
 
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        told = np.asarray(self.booster.predict(x, pred_contrib=True, num_threads=1), dtype=np.float64)
+        return told[:, :-1]  # the last is the constant
+
     def gains(self) -> Mapping[str, float]:
         gains = self.booster.feature_importance("gain")
         return {name: float(gain) for name, gain in zip(self.booster.feature_name(), gains, strict=True)}

@@ -24,7 +24,7 @@ from huracan_training.dataset import Dataset, build_dataset, compute_features, d
 from huracan_training.encoder import load_encoder, moments, write_arrays
 from huracan_training.encoding import View, compare_encoder
 from huracan_training.errors import TooFewRowsError
-from huracan_training.evaluate import Rules, evaluate_folds, final_model
+from huracan_training.evaluate import Final, Rules, evaluate_folds, final_model
 from huracan_training.fitting import Fitter
 from huracan_training.measure import Tried, measure
 from huracan_training.pricing import prices_of
@@ -192,6 +192,17 @@ class _Learning:
             "importance": _largest(final.model.importance()),
             "encoder": worth,
             "versus_champion": self._versus_champion(),
+            "signal": self._signal(last, final),
+        }
+
+    def _signal(self, rows: Dataset, final: Final) -> dict[str, Any]:
+        """Return what the final model says at the close of the last bar, whose outcome nobody knows yet."""
+        (score,) = np.asarray(final.model.predict(rows.x[-1:]), dtype=np.float64).tolist()
+        return {
+            "time": artefacts.iso(int(rows.timestamp[-1]) + timeframe_ms(self._task.timeframe)),
+            "action": "buy" if score > final.threshold.value else "none",
+            "score": score,
+            "price": float(rows.prices.close[-1]),
         }
 
     def _remember(self, folds: Sequence[Fold]) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from huracan.types import FittedModel
+from huracan.errors import PluginError
+from huracan.types import ExplainedModel, FittedModel
 from huracan_training.backtest import Backtest, backtest
 from huracan_training.dataset import Dataset
 from huracan_training.encoding import View
@@ -30,13 +31,18 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldResult:
-    """A test fold: the threshold chosen before it, the scores of its rows, and what trading them brought."""
+    """A test fold: the threshold chosen before it, the scores of its rows, and what trading them brought.
+
+    ``contributions`` are what each column added to the log odds of each signal, by name; None where the model does not
+    tell.
+    """
 
     fold: Fold
     threshold: Threshold
     scores: np.ndarray
     result: Backtest
     importance: Mapping[str, float]
+    contributions: Mapping[str, np.ndarray] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,10 +70,26 @@ def evaluate_folds(
         model = fitter.fit(data, fold.train[fold.train < data.labelled], rules.parameters)
         scores = np.asarray(model.predict(data.x[fold.start : fold.stop]), dtype=np.float64)
         tested = backtest(data.prices, data.outcomes, scores, threshold.value, fold.start, fold.stop, rules.horizon)
-        results.append(FoldResult(fold, threshold, scores, tested, model.importance()))
+        told = _contributions(model, data, tested.signals)
+        results.append(FoldResult(fold, threshold, scores, tested, model.importance(), told))
         segments.append(Segment(fold.start, fold.stop, scores))
         tell(f"fold {fold.number}/{len(folds)}")
     return results
+
+
+def _contributions(model: FittedModel, data: Dataset, rows: np.ndarray) -> dict[str, np.ndarray] | None:
+    """Ask a model what its score is made of, on the rows that it traded alone: that costs more than a prediction.
+
+    Raises PluginError where it answers with another shape than it was asked for.
+    """
+    if not isinstance(model, ExplainedModel):
+        return None
+    if not len(rows):
+        return {name: np.zeros(0) for name in data.names}
+    told = np.asarray(model.contributions(data.x[rows]), dtype=np.float64)
+    if told.shape != (len(rows), len(data.names)):
+        raise PluginError(f"the model's contributions have the shape {told.shape}, rows are {len(rows)}")
+    return {name: told[:, i] for i, name in enumerate(data.names)}
 
 
 def final_model(data: Dataset, results: Sequence[FoldResult], fitter: Fitter, rules: Rules, before: Segment) -> Final:

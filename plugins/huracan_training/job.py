@@ -214,6 +214,7 @@ class _Training:
             "metrics": metrics,
             "encoder": answer["encoder"],
             "versus_champion": answer["versus_champion"],
+            "signal": answer["signal"],
             "passed": bool(verdicts) and all(verdict.passed for verdict in verdicts),
             "gates": [
                 {"gate": v.gate, "value": v.value, "limit": v.limit, "passed": v.passed, "sentence": v.sentence}

@@ -77,9 +77,9 @@ def _mend(context: Context, rows: Iterable[ItemRow], run_date: date) -> list[str
 
 def _without_trades(context: Context, models: Sequence[LibraryModel]) -> set[str]:
     """Return the models that traded and whose trades were forgotten: they would look as if they had not."""
-    which = TradeFilter(models=[each.model_id for each in models])
-    kept = {group.key for group in context.store.library.trades.by_model(which)}
-    return {each.model_id for each in models if each.trades and each.model_id not in kept}
+    days = {each.run_date for each in models}
+    gone = {*context.store.library.forgotten(min(days), max(days))} if days else set()
+    return gone & {each.model_id for each in models}
 
 
 def _analyse(context: Context, model: LibraryModel) -> list[str]:
@@ -109,17 +109,17 @@ def _follow(context: Context) -> tuple[int, list[str]]:
     newest = library.latest_models()
     for done, model in enumerate(newest, start=1):
         context.progress.step(f"journal exits of {model.symbol}", done=done, total=len(newest), item=model.symbol)
-        exits = [each for each in library.unfinished_exits(model.symbol) if each[2] < as_of_ms]
+        exits = [each for each in library.unfinished_exits(model.symbol) if each.exited_ms < as_of_ms]
         file = context.paths.candle_file(model.symbol)
         if not exits or not file.exists():
             continue
         try:
-            candles, _ = read_candles(file)
+            candles, words = read_candles(file)
         except DataError as error:
             problems.append(f"{model.symbol}: {error}")
             continue
-        bar = timeframe_ms(model.timeframe)
-        library.record_exits(after_exits(model.symbol, exits, candles, bar, as_of_ms))
+        candle_ms = timeframe_ms(words.get("huracan.timeframe", model.timeframe))
+        library.record_exits(after_exits(model.symbol, exits, candles, candle_ms, as_of_ms))
         followed += len(exits)
     return followed, problems
 

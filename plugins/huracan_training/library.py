@@ -14,7 +14,7 @@ from typing import Any
 from huracan.context import Context
 from huracan.errors import DataError
 from huracan.paths import CHECKSUM_FILE, read_json, sha256_of
-from huracan.store import LibraryModel, ModelPerformance, Pattern, PatternPerformance
+from huracan.store import LibraryModel, ModelPerformance, Pattern, PatternPerformance, Signal
 from huracan_training import patterns
 from huracan_training.records import read_trades
 
@@ -45,9 +45,12 @@ def put_in(context: Context, folder: Path, metadata: Mapping[str, Any]) -> None:
         model = _model(context, folder, metadata)
         performance = _performance(folder, metadata)
         found, tested = _patterns(folder, model)
+        signals = _signals(model, metadata)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(str(folder), f"is no model folder that goes into the library: {error!r}") from None
     trades = read_trades(folder, model.model_id, model.symbol, model.run_date)
+    # Before the model, which says that all of it is in.
+    context.store.signals.record(signals)
     context.store.library.record_model(model, performance, trades, found, tested)
 
 
@@ -93,6 +96,19 @@ def _performance(folder: Path, metadata: Mapping[str, Any]) -> ModelPerformance:
         folds=metrics["folds"],
         **{name: metrics[name] for name in MEASURES},
     )
+
+
+def _signals(model: LibraryModel, metadata: Mapping[str, Any]) -> list[Signal]:
+    """Return what the model said at its last bar; nothing for a folder of before that was written down."""
+    said = metadata.get("signal")
+    if said is None:
+        return []
+    return [
+        Signal(
+            model.model_id, datetime.fromisoformat(said["time"]), model.symbol, model.trainer, "nightly",
+            said["action"], said["score"], model.threshold, said["price"], model.run_id,
+        )
+    ]  # fmt: skip
 
 
 def _patterns(folder: Path, model: LibraryModel) -> tuple[Sequence[Pattern], Sequence[PatternPerformance]]:

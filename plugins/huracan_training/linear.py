@@ -38,6 +38,11 @@ class Linear:
         odds: np.ndarray = (scaled * self.coefficients).sum(axis=1) + self.intercept
         return odds
 
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        """Return the terms of each row, float64 of (rows, columns); the mean of a column adds nothing."""
+        terms: np.ndarray = _scaled(x, self.mean, self.scale, self.clip) * self.coefficients
+        return terms
+
     def shares(self) -> Mapping[str, float]:
         """Return the size of each coefficient as a share of all."""
         sizes = np.abs(self.coefficients)

@@ -27,12 +27,15 @@ SPACE: Mapping[str, Space] = {"l2": FloatRange(1e-4, 1.0, log=True)}
 
 @dataclass(frozen=True, slots=True)
 class _Logistic:
-    """A :class:`Linear` as a :class:`huracan.types.FittedModel`."""
+    """A :class:`Linear` as a :class:`huracan.types.ExplainedModel`."""
 
     linear: Linear
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         return probability(self.linear.log_odds(x))
+
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        return self.linear.contributions(x)
 
     def importance(self) -> Mapping[str, float]:
         """Return the size of each coefficient as a share of all."""

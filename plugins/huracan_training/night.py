@@ -12,7 +12,7 @@ from huracan.paths import read_json
 from huracan.store import ItemState
 from huracan_training.folders import JOB
 
-__all__ = ["CoinReport", "NightReport", "latest_night", "read_report"]
+__all__ = ["CoinReport", "NightReport", "champion_pointer", "latest_night", "read_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def read_report(context: Context, run_date: date) -> NightReport | None:
         metadata = read_json(context.paths.workspace / row.path / "metadata.json") if row.path else None
         completed = row.state is ItemState.COMPLETED
         reason = row.error or "" if not completed else "" if metadata else f"{row.path} is gone"
-        champion = _pointer(context, symbol)
+        champion = champion_pointer(context, symbol)
         state = row.state.value
         coins.append(CoinReport(symbol, state, row.path, metadata or {}, reason, champion, ranks.get(symbol)))
     coins.sort(key=lambda coin: (coin.rank is None, coin.rank or 0, coin.symbol))
@@ -93,7 +93,7 @@ def read_report(context: Context, run_date: date) -> NightReport | None:
     return NightReport(run_date, tuple(coins), minutes, summary.get("encoder"))
 
 
-def _pointer(context: Context, symbol: str) -> dict[str, Any] | None:
+def champion_pointer(context: Context, symbol: str) -> dict[str, Any] | None:
     """Return the champion's pointer of a coin; a damaged one is none, until the next roster mends it."""
     champion = read_json(context.paths.champion(symbol))
     return champion if champion and {"model_path", "since"} <= champion.keys() else None

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from huracan.market.candles import Candles
-from huracan.store import PostExit
+from huracan.market.timeframes import timeframe_ms
+from huracan.store import PostExit, UnfinishedExit
 
 __all__ = ["LAST_BAR", "after_exits"]
 
@@ -19,28 +20,32 @@ PATIENCE_BARS = 30 * LAST_BAR
 
 
 def after_exits(
-    symbol: str, exits: Sequence[tuple[str, int, int, float]], candles: Candles, bar_ms: int, as_of_ms: int
+    symbol: str, exits: Sequence[UnfinishedExit], candles: Candles, candle_ms: int, as_of_ms: int
 ) -> list[PostExit]:
-    """Return what is known of (model, number, exited_ms, exit price) at ``as_of_ms``, in bps of the exit price.
+    """Return what is known of exits at ``as_of_ms``, in bps of the exit price; bars are those of each trade's model.
 
-    Candles that are not closed then say nothing. Where the exchange has a gap, the last close before the asked instant
-    counts. A trade is complete once candles reach past its 24 bars: a file that was not brought up to date says no more
-    than a candle that is not closed. After 720 bars nothing is awaited any longer, and what is unknown stays so.
+    ``candle_ms`` is the length of ``candles``. Those that are not closed then say nothing. Where the exchange has a
+    gap, or candles are longer than a bar, the last close before the asked instant counts. A trade is complete once
+    candles reach past its 24 bars: a file that was not brought up to date says no more than a candle that is not
+    closed. After 720 bars nothing is awaited any longer, and what is unknown stays so.
     """
-    times = candles.timestamp + bar_ms
+    times = candles.timestamp + candle_ms
     closed = int(np.searchsorted(times, as_of_ms, side="right"))
     known_ms = int(times[closed - 1]) if closed else 0
     found = []
-    for model_id, number, exited_ms, price in exits:
-        first = int(np.searchsorted(candles.timestamp[:closed], exited_ms))
-        until = exited_ms + LAST_BAR * bar_ms
+    for each in exits:
+        bar_ms = timeframe_ms(each.timeframe)
+        first = int(np.searchsorted(candles.timestamp[:closed], each.exited_ms))
+        until = each.exited_ms + LAST_BAR * bar_ms
         last = int(np.searchsorted(times[:closed], until, side="right"))
-        closes = [_close(candles, times, first, last, exited_ms + bars * bar_ms, known_ms) for bars in (1, 4, LAST_BAR)]
+        instants = [each.exited_ms + bars * bar_ms for bars in (1, 4, LAST_BAR)]
+        closes = [_close(candles, times, first, last, instant, known_ms) for instant in instants]
         high = float(candles.high[first:last].max()) if last > first else None
         low = float(candles.low[first:last].min()) if last > first else None
-        after_1, after_4, after_24, best, worst = (_bps(each, price) for each in (*closes, high, low))
-        done = known_ms >= until or as_of_ms >= exited_ms + PATIENCE_BARS * bar_ms
-        found.append(PostExit(model_id, number, symbol, exited_ms, after_1, after_4, after_24, best, worst, done))
+        after_1, after_4, after_24, best, worst = (_bps(price, each.price) for price in (*closes, high, low))
+        done = known_ms >= until or as_of_ms >= each.exited_ms + PATIENCE_BARS * bar_ms
+        key = (each.model_id, each.number, symbol, each.exited_ms)
+        found.append(PostExit(*key, after_1, after_4, after_24, best, worst, done))
     return found
 
 

@@ -16,7 +16,7 @@ from huracan.store import SimulatedTrade
 from huracan_training.carried import Files
 from huracan_training.dataset import Dataset
 from huracan_training.evaluate import FoldResult
-from huracan_training.regimes import market_regimes, volatility_regimes
+from huracan_training.regimes import regimes_at, trends
 
 __all__ = ["FILE", "read_trades", "trade_columns", "write_trades"]
 
@@ -24,7 +24,7 @@ FILE = "trades.parquet"
 FEATURES_KEPT = 12
 """Features at entry that are kept of a trade: those that mattered most to the folds' models."""
 
-_FEATURE = "feature."
+_FEATURE, _CONTRIBUTION = "feature.", "contribution."
 
 
 def write_trades(files: Files, data: Dataset, results: Sequence[FoldResult], timeframe: str) -> None:
@@ -39,9 +39,9 @@ def write_trades(files: Files, data: Dataset, results: Sequence[FoldResult], tim
 def trade_columns(data: Dataset, results: Sequence[FoldResult], timeframe: str) -> dict[str, Any]:
     """Return the columns of ``trades.parquet``, one value per trade.
 
-    A trade is decided at the close of its signal's row: regimes and features are of that row. It is entered at the
-    next open, and leaves at the open of its exit row, or inside it where a barrier was touched: such an exit is dated
-    at that bar's close.
+    A trade is decided at the close of its signal's row: regimes, features and contributions are of that row. It is
+    entered at the next open, and leaves at the open of its exit row, or inside it where a barrier was touched: such an
+    exit is dated at that bar's close.
     """
     signals = np.concatenate([each.result.signals for each in results]).astype(np.int64)
     entry, leave, inside = signals + 1, data.outcomes.exit_row[signals], data.outcomes.inside[signals]
@@ -50,6 +50,7 @@ def trade_columns(data: Dataset, results: Sequence[FoldResult], timeframe: str) 
     net = np.concatenate([each.result.trades for each in results]) * 1e4
     against, along = _excursions(data, entry, leave, paid, got)
     bar = timeframe_ms(timeframe)
+    market, volatility = regimes_at(data, signals)
     columns: dict[str, Any] = {
         "number": np.arange(1, len(signals) + 1),
         "fold": np.concatenate([np.full(len(each.result.signals), each.fold.number) for each in results]),
@@ -67,10 +68,23 @@ def trade_columns(data: Dataset, results: Sequence[FoldResult], timeframe: str) 
         "exit_reason": np.where(inside, np.where(got > paid, "take-profit", "stop-loss"), "horizon").astype(str),
         "mae_bps": against * 1e4,
         "mfe_bps": along * 1e4,
-        "market_regime": np.array(market_regimes(data.prices.close, signals), dtype=str),
-        "volatility_regime": np.array(volatility_regimes(data.prices.close, signals), dtype=str),
+        "market_regime": np.array(market, dtype=str),
+        "volatility_regime": np.array(volatility, dtype=str),
+        "trend": np.array(trends(data.prices.close, signals), dtype=str),
     }
-    return columns | {f"{_FEATURE}{name}": data.x[signals, data.names.index(name)] for name in _leading(data, results)}
+    leading = _leading(data, results)
+    columns |= {f"{_FEATURE}{name}": data.x[signals, data.names.index(name)] for name in leading}
+    return columns | _contributions(leading, results)
+
+
+def _contributions(names: Sequence[str], results: Sequence[FoldResult]) -> dict[str, np.ndarray]:
+    """Return what each of the features added to the log odds of each trade's score; nothing where no model tells."""
+    if any(each.contributions is None for each in results):
+        return {}
+    return {
+        f"{_CONTRIBUTION}{name}": np.concatenate([(each.contributions or {})[name] for each in results])
+        for name in names
+    }
 
 
 def _excursions(
@@ -120,12 +134,16 @@ def read_trades(folder: Path, model_id: str, symbol: str, run_date: date) -> lis
 
 
 def _trade(row: Mapping[str, Any], model_id: str, symbol: str, run_date: date) -> SimulatedTrade:
-    values = {name: value for name, value in row.items() if not name.startswith(_FEATURE)}
-    features = {
-        name.removeprefix(_FEATURE): None if value is None or value != value else value  # NaN is no JSON
-        for name, value in row.items()
-        if name.startswith(_FEATURE)
-    }
+    values = {name: value for name, value in row.items() if not name.startswith((_FEATURE, _CONTRIBUTION))}
     return SimulatedTrade(
-        model_id=model_id, symbol=symbol, run_date=run_date, won=values["net_bps"] > 0, features=features, **values
-    )
+        model_id=model_id, symbol=symbol, run_date=run_date, won=values["net_bps"] > 0,
+        features=_part(row, _FEATURE), contributions=_part(row, _CONTRIBUTION) or None, **values,
+    )  # fmt: skip
+
+
+def _part(row: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix): None if value is None or value != value else value  # NaN is no JSON
+        for name, value in row.items()
+        if name.startswith(prefix)
+    }

@@ -1,17 +1,25 @@
-"""In which market a row stood: is the coin rising or falling, and is it quiet or wild, as known at the row's close."""
+"""In which market a row stood, as known at its close: the regimes that features tell, and where the coin was going.
+
+``market_regime`` and ``volatility_regime`` are the features of these names where the model has them, so that a word
+means the same wherever it stands. Without them the market's regime is unknown, and the volatility is compared here.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from huracan_training.dataset import Dataset
 from huracan_training.outcomes import trailing_volatility
 
-__all__ = ["MARKET_REGIMES", "UNKNOWN", "VOLATILITY_REGIMES", "market_regimes", "volatility_regimes"]
+__all__ = ["MARKET_REGIMES", "TRENDS", "UNKNOWN", "VOLATILITY_REGIMES", "regimes_at", "trends", "volatility_regimes"]
 
-MARKET_REGIMES = ("falling", "sideways", "rising")
-VOLATILITY_REGIMES = ("quiet", "normal", "wild")
+MARKET_REGIMES = ("TREND", "RANGE", "PANIC", "ILLIQUID")
+VOLATILITY_REGIMES = ("low", "medium", "high")
+"""What the numbers of the two features mean, from 0 on (docs/reference/features.md)."""
+TRENDS = ("falling", "sideways", "rising")
 UNKNOWN = "unknown"
 
 TREND_BARS = 168
@@ -25,8 +33,24 @@ MEMORY_BARS = 1000
 """Bars that today's volatility is compared with."""
 
 
-def market_regimes(close: np.ndarray, rows: np.ndarray) -> list[str]:
-    """Return the regime at the close of each of ``rows``: the move of the last 168 bars over that of a random walk as
+def regimes_at(data: Dataset, rows: np.ndarray) -> tuple[list[str], list[str]]:
+    """Return the market's and the volatility's regime at the close of each of ``rows``."""
+    market = _named(data, "market_regime", MARKET_REGIMES, rows) or [UNKNOWN] * len(rows)
+    volatility = _named(data, "volatility_regime", VOLATILITY_REGIMES, rows)
+    return market, volatility or volatility_regimes(data.prices.close, rows)
+
+
+def _named(data: Dataset, feature: str, words: Sequence[str], rows: np.ndarray) -> list[str]:
+    """Return the words for a feature's numbers, nothing where the model has no such feature."""
+    if feature not in data.names:
+        return []
+    numbers = data.x[rows, data.names.index(feature)].tolist()
+    meant = dict(enumerate(words))
+    return [meant.get(number, UNKNOWN) for number in numbers]
+
+
+def trends(close: np.ndarray, rows: np.ndarray) -> list[str]:
+    """Return the trend at the close of each of ``rows``: the move of the last 168 bars over that of a random walk as
     volatile; unknown where the history is shorter."""
     volatility = trailing_volatility(close, TREND_BARS)
     found = []
@@ -36,7 +60,7 @@ def market_regimes(close: np.ndarray, rows: np.ndarray) -> list[str]:
             found.append(UNKNOWN)
             continue
         move = math.log(close[row] / close[row - TREND_BARS]) / spread
-        found.append(MARKET_REGIMES[1 + (move > TREND_SIZE) - (move < -TREND_SIZE)])
+        found.append(TRENDS[1 + (move > TREND_SIZE) - (move < -TREND_SIZE)])
     return found
 
 

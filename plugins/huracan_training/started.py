@@ -28,6 +28,10 @@ class Trees(Protocol):
         """Return what the trees add to the log odds, float64 of one per row."""
         ...
 
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        """Return what each column adds to that, float64 of (rows, columns), but for a constant."""
+        ...
+
     def gains(self) -> Mapping[str, float]:
         """Return the total gain of the splits on each column, in the order of the columns."""
         ...
@@ -39,7 +43,7 @@ class Trees(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A :class:`huracan.types.FittedModel` of trees of library ``name``, on a linear model or without one."""
+    """A :class:`huracan.types.ExplainedModel` of trees of library ``name``, on a linear model or without one."""
 
     name: str
     trees: Trees
@@ -49,6 +53,12 @@ class Started:
     def predict(self, x: np.ndarray) -> np.ndarray:
         start = 0.0 if self.linear is None else self.linear.log_odds(x)
         return probability(start + self.trees.log_odds(x))
+
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        """Return Shapley values in log odds: of the trees after Lundberg, Erion and Lee 2018 (Consistent
+        Individualized Feature Attribution for Tree Ensembles), of the linear model its terms."""
+        told = self.trees.contributions(x)
+        return told if self.linear is None else told + self.linear.contributions(x)
 
     def importance(self) -> Mapping[str, float]:
         """Return each column's share of the log loss that the model takes from its training rows.

@@ -57,6 +57,13 @@ class _Boosted:
         odds = self.booster.inplace_predict(rows, predict_type="margin", validate_features=False)
         return np.asarray(odds, dtype=np.float64)
 
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        from xgboost import DMatrix
+
+        rows = np.ascontiguousarray(x, dtype=np.float32)
+        matrix = DMatrix(rows, feature_names=self.booster.feature_names, nthread=1)
+        return np.asarray(self.booster.predict(matrix, pred_contribs=True), dtype=np.float64)[:, :-1]
+
     def gains(self) -> Mapping[str, float]:
         told = self.booster.get_score(importance_type="total_gain")
         return {name: float(np.sum(told.get(name, 0.0))) for name in self.booster.feature_names or ()}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from huracan.cli import commands
 from huracan.cli.help import EXIT_CODES
@@ -50,6 +52,17 @@ def test_a_rendered_file_is_what_the_code_says(name: str, documents: dict[str, s
 
 def test_no_rendered_file_is_left_out_of_the_comparison(documents: dict[str, str]) -> None:
     assert sorted(name for name in documents if not name.startswith("units/")) == sorted(RENDERED)
+
+
+def test_every_export_that_is_a_json_document_has_its_schema(documents: dict[str, str], repository: Path) -> None:
+    sections = [each for each in documents["docs/reference/exports.md"].split("\n## ") if "File: `json`" in each]
+    assert len(sections) == 3
+    for section in sections:
+        link = re.search(r"JSON Schema is \[[a-z_]+\]\(\.\./\.\./([^)]+)\)", section)
+        assert link, section.splitlines()[0]
+        schema = json.loads((repository / link[1]).read_text("utf-8"))
+        Draft202012Validator.check_schema(schema)
+        assert schema["$id"] == Path(link[1]).name
 
 
 # ---------------------------------------------------------------------------------------------------- the sample file

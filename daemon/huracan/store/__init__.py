@@ -15,6 +15,7 @@ from huracan.errors import StoreError
 from huracan.store.access import Access
 from huracan.store.audit import Audit
 from huracan.store.copies import RemoteCopies
+from huracan.store.daily import DailyPerformances
 from huracan.store.engine import as_store_error, in_memory, open_engine, parse_url, passwords_in, shown, sqlite_file
 from huracan.store.events import EventLog
 from huracan.store.health import HealthHistory
@@ -43,7 +44,9 @@ from huracan.store.rows import (
     UniverseSelection,
 )
 from huracan.store.schema import HEAD, current_revision, refuse_newer, upgrade
+from huracan.store.signals import Signals
 from huracan.store.snapshot import SnapshotInfo, check_snapshot, restore_snapshot, take_snapshot
+from huracan.store.trade_rows import DailyPerformance, ReportedFilter, Signal, TradeSum
 from huracan.store.trades import Breakers, TradeConflictError, Trades
 from huracan.store.universe import UniverseSelections
 
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
         TradeFilter,
         TradeGroup,
         TradeStep,
+        UnfinishedExit,
     )
 
 __all__ = [
@@ -75,6 +79,8 @@ __all__ = [
     "Breakers",
     "ChannelState",
     "DailyMetrics",
+    "DailyPerformance",
+    "DailyPerformances",
     "Driver",
     "EventLog",
     "FeatureSummary",
@@ -98,8 +104,11 @@ __all__ = [
     "PostExit",
     "RemoteCopies",
     "RemoteCopy",
+    "ReportedFilter",
     "RunRow",
     "RunState",
+    "Signal",
+    "Signals",
     "SimulatedTrade",
     "SnapshotInfo",
     "Store",
@@ -108,7 +117,9 @@ __all__ = [
     "TradeFilter",
     "TradeGroup",
     "TradeStep",
+    "TradeSum",
     "Trades",
+    "UnfinishedExit",
     "UniverseDecision",
     "UniverseSelection",
     "UniverseSelections",
@@ -145,6 +156,8 @@ class Store:
         self.copies = RemoteCopies(access)
         self.health = HealthHistory(access)
         self.trades = Trades(access)
+        self.daily_performance = DailyPerformances(access)
+        self.signals = Signals(access)
         self.breakers = Breakers(access)
 
     @cached_property

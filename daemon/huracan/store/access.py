@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import ColumnElement, Engine
 from sqlalchemy.orm import Session
 
 from huracan.store.engine import as_store_error
@@ -19,6 +20,11 @@ class Access:
     """Opens sessions. A writer holds the database's write lock from its first statement to its commit."""
 
     engine: Engine
+
+    def by_bytes(self, column: Any) -> ColumnElement[str]:
+        """Return a column of text as it is ordered and compared by its bytes, which SQLite does anyway."""
+        text: ColumnElement[str] = column.collate("C") if self.engine.dialect.name == "postgresql" else column
+        return text
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -22,6 +22,7 @@ from huracan.store.library_rows import (
     PatternPerformance,
     PostExit,
     SimulatedTrade,
+    UnfinishedExit,
 )
 from huracan.store.library_tables import (
     DailyMetricsTable,
@@ -155,6 +156,22 @@ class Library:
         with self._access.reading() as session:
             return {row.model_id: row.sha256 for row in session.execute(query)}
 
+    def forgotten(self, first: date, last: date, symbol: str | None = None) -> list[str]:
+        """Return the ids of models of these nights that traded and whose trades are no longer kept, by night and id."""
+        traded = [ModelTable.trades > 0] if symbol is None else [ModelTable.trades > 0, ModelTable.symbol == symbol]
+        return self._without(TradeMemoryTable, first, last, *traded)
+
+    def without_features(self, first: date, last: date) -> list[str]:
+        """Return the ids of models of these nights of whose columns nothing is known (any more), by night and id."""
+        return self._without(FeatureTable, first, last)
+
+    def _without(self, rows: Any, first: date, last: date, *conditions: ColumnElement[bool]) -> list[str]:
+        table = ModelTable
+        query = select(table.model_id).where(table.run_date >= first, table.run_date <= last, *conditions)
+        query = query.where(~exists().where(rows.model_id == table.model_id)).order_by(table.run_date, table.model_id)
+        with self._access.reading() as session:
+            return list(session.scalars(query))
+
     def detailed(self) -> set[str]:
         """Return the ids of models of which single trades or columns are kept."""
         with self._access.reading() as session:
@@ -204,14 +221,15 @@ class Library:
                 return
             last = page[-1]
 
-    def unfinished_exits(self, symbol: str) -> list[tuple[str, int, int, float]]:
-        """Return (model, number, exited_ms, exit price) of a symbol's trades of which more candles are awaited."""
-        trade, known = TradeMemoryTable, PostExitTable
+    def unfinished_exits(self, symbol: str) -> list[UnfinishedExit]:
+        """Return the exits of a symbol's trades of which more candles are awaited, oldest first."""
+        trade, known, model = TradeMemoryTable, PostExitTable, ModelTable
         finished = exists().where(known.model_id == trade.model_id, known.number == trade.number, known.complete)
-        query = select(trade.model_id, trade.number, trade.exited_ms, trade.exit)
-        query = query.where(trade.symbol == symbol, ~finished).order_by(trade.exited_ms, trade.model_id, trade.number)
+        query = select(trade.model_id, trade.number, trade.exited_ms, trade.exit, model.timeframe)
+        query = query.join(model, model.model_id == trade.model_id).where(trade.symbol == symbol, ~finished)
+        query = query.order_by(trade.exited_ms, trade.model_id, trade.number)
         with self._access.reading() as session:
-            return [(row[0], row[1], row[2], row[3]) for row in session.execute(query)]
+            return [UnfinishedExit(*row) for row in session.execute(query)]
 
     def features(self, model_id: str | None = None) -> list[FeatureSummary]:
         """Return what the columns of models looked like, in the order of the recipe."""

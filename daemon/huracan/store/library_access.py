@@ -73,7 +73,7 @@ class Rows(Generic[Row]):
             elif columns and isinstance(column.type, Boolean):
                 columns[at] = tuple(map(bool, columns[at]))
             elif columns and isinstance(column.type, JSON):
-                columns[at] = tuple(map(json.loads, columns[at]))
+                columns[at] = tuple(None if text is None else json.loads(text) for text in columns[at])
         return list(zip(*columns, strict=True))
 
     def insert(self, session: Session, rows: Iterable[Row]) -> None:

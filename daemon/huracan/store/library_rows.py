@@ -25,6 +25,7 @@ __all__ = [
     "TradeFilter",
     "TradeGroup",
     "TradeStep",
+    "UnfinishedExit",
 ]
 
 
@@ -39,7 +40,9 @@ class SimulatedTrade:
     ``number`` counts the model's trades from 1 in order of time. ``stake`` is the share of the equity put in,
     ``net_bps`` what it earned after all costs, ``cost_bps`` the difference to ``gross_bps``. ``mae_bps`` and
     ``mfe_bps`` are how far the price went against and for the position while it was held (at most 0, at least 0).
-    Regimes and ``features`` are those of the row that decided, known before the entry.
+    Regimes, ``trend`` and ``features`` are those of the row that decided, known before the entry: of the features those
+    that mattered most to the folds' models. ``contributions`` are what each of these added to the score's log odds,
+    None where the model does not tell.
     """
 
     model_id: str
@@ -65,6 +68,8 @@ class SimulatedTrade:
     market_regime: str
     volatility_regime: str
     features: Mapping[str, float | None]
+    trend: str = "unknown"
+    contributions: Mapping[str, float] | None = None
 
     @property
     def id(self) -> str:
@@ -171,8 +176,9 @@ class Driver:
     """What one group of a model's trades had that the other had not (tables ``win_analysis``, ``loss_analysis``).
 
     In ``win_analysis`` the group is the winners against the losers; in ``loss_analysis`` the losses larger than the
-    median loss against the smaller ones. ``kind`` is excursion, regime, score or feature; ``effect`` is Cohen's d, and
-    ``p_adjusted`` the p-value of ``test`` after Benjamini and Hochberg over all drivers of the model.
+    median loss against the smaller ones. ``kind`` is excursion, trade, regime, feature (its value at the decision) or
+    contribution (what the feature added to the score's log odds); ``effect`` is Cohen's d, and ``p_adjusted`` the
+    p-value of ``test`` after Benjamini and Hochberg over all drivers of the model.
     """
 
     model_id: str
@@ -256,6 +262,17 @@ class PostExit:
     best_bps: float | None
     worst_bps: float | None
     complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedExit:
+    """A trade's exit after which more candles are awaited; ``timeframe`` is that of its model."""
+
+    model_id: str
+    number: int
+    exited_ms: int
+    price: float
+    timeframe: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class TradeMemoryTable(Base):
     market_regime: Mapped[str] = mapped_column(Name)
     volatility_regime: Mapped[str] = mapped_column(Name)
     features: Mapped[dict[str, Any]]
+    trend: Mapped[str] = mapped_column(Name, server_default="unknown")
+    contributions: Mapped[dict[str, Any] | None]
 
 
 class ModelTable(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, case, cast, func, select, text, tuple_
+from sqlalchemy import JSON, ColumnElement, Integer, Select, Text, case, cast, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from huracan.store.access import Access
@@ -50,8 +50,9 @@ class SimulatedTrades:
         return self._pages(self._rows.columns, which, size)
 
     def text_pages(self, which: TradeFilter = _ALL, size: int = PAGE) -> Iterator[Sequence[Sequence[Any]]]:
-        """Yield the same with ``features`` as JSON text, several times as fast: for whoever hands it on unread."""
-        return self._pages([*self._rows.columns[:-1], cast(self._rows.columns[-1], Text)], which, size)
+        """Yield the same with JSON columns as text, several times as fast: for whoever hands them on unread."""
+        columns = [cast(each, Text) if isinstance(each.type, JSON) else each for each in self._rows.columns]
+        return self._pages(columns, which, size)
 
     def _pages(self, columns: Sequence[Any], which: TradeFilter, size: int) -> Iterator[Sequence[tuple[Any, ...]]]:
         key = tuple_(_T.model_id, _T.number)
@@ -144,8 +145,12 @@ class SimulatedTrades:
         return self._numbered((_T.entered_ms // (24 * HOUR_MS) + 3) % 7 + 1, which, "{:d}")
 
     def by_regime(self, which: TradeFilter = _ALL) -> list[TradeGroup]:
-        """Return a group for each pair of regimes at entry, as ``rising/quiet``."""
+        """Return a group for each pair of regimes at entry, as ``TREND/low``."""
         return self._grouped(_T.market_regime + "/" + _T.volatility_regime, which)
+
+    def by_trend(self, which: TradeFilter = _ALL) -> list[TradeGroup]:
+        """Return a group for each trend at entry: rising, sideways, falling."""
+        return self._grouped(_T.trend, which)
 
     def by_exit_reason(self, which: TradeFilter = _ALL) -> list[TradeGroup]:
         """Return a group for each reason of exit: horizon, take-profit, stop-loss."""

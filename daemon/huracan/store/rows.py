@@ -129,6 +129,7 @@ class Trade:
     ``side`` is long or short, ``source`` live, paper or simulated. ``quantity`` in base units, ``entry`` and ``exit``
     in quote currency a unit; ``fees``, ``net_pnl`` (fees taken off) and ``equity_after`` (of the whole account, after
     this trade) in quote currency. ``recorded_at`` is when the store took it in; equal trades may differ in it.
+    ``strategy`` is who decided, a model's id or any name, empty where the trading process does not tell.
     """
 
     id: str
@@ -144,6 +145,7 @@ class Trade:
     equity_after: float
     source: str
     recorded_at: datetime | None = field(default=None, compare=False)
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "alembic_config", "current_revision", "refuse_newer", "upgrade"]
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration; a test compares it with the folder. Kept here so that an up-to-date store needs no Alembic."""
 
 _ADVISORY_LOCK = 7_305_042_119

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -24,6 +25,7 @@ __all__ = [
     "AuditTable",
     "Base",
     "BreakerEventTable",
+    "DailyPerformanceTable",
     "EventTable",
     "HealthTable",
     "ItemTable",
@@ -31,6 +33,7 @@ __all__ = [
     "OutboxTable",
     "RemoteCopyTable",
     "RunTable",
+    "SignalTable",
     "TradeTable",
     "UniverseDecisionTable",
     "UniverseSelectionTable",
@@ -184,6 +187,37 @@ class TradeTable(Base):
     equity_after: Mapped[float]
     source: Mapped[str]
     recorded_at: Mapped[datetime]
+    strategy: Mapped[str] = mapped_column(default="", server_default=text("''"))
+
+
+class DailyPerformanceTable(Base):
+    __tablename__ = "daily_performance"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    trades: Mapped[int]
+    won: Mapped[int]
+    net_pnl: Mapped[float]
+    fees: Mapped[float]
+    volume: Mapped[float]
+    equity: Mapped[float]
+    max_drawdown: Mapped[float]
+
+
+class SignalTable(Base):
+    __tablename__ = "signals"
+    __table_args__ = (Index("ix_signals_symbol_time", "symbol", "time"), Index("ix_signals_time", "time"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    time: Mapped[datetime]
+    symbol: Mapped[str]
+    strategy: Mapped[str]
+    source: Mapped[str]
+    action: Mapped[str]
+    score: Mapped[float | None]
+    threshold: Mapped[float | None]
+    price: Mapped[float | None]
+    run_id: Mapped[str | None]
 
 
 class BreakerEventTable(Base):

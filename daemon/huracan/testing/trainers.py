@@ -19,6 +19,7 @@ T13   no thread is left behind, none is started but what ``data.threads`` allows
 T14   every corner of the search space is accepted
 T15   a watched fit stops when told, and its scores and loss are those of its parameters' model on the validation rows
 T16   importance names the columns and sums to 1 at most
+T17   contributions, where a model tells them, and a constant are together the log odds of each row
 ====  ==============================================================================================================
 """
 
@@ -35,7 +36,7 @@ import numpy as np
 
 from huracan.errors import DataError, HuracanError
 from huracan.testing.rules import Rule, RuleResult, ask_rules, assert_rules
-from huracan.types import Choices, FittedModel, Trainer, TrainingData
+from huracan.types import Choices, ExplainedModel, FittedModel, Trainer, TrainingData
 
 __all__ = ["RuleResult", "assert_trainer", "check_trainer"]
 
@@ -76,6 +77,7 @@ def _rules(trainer: Trainer, same_order: float) -> Iterator[Rule]:
     yield "T14", "search space", check.space
     yield "T15", "watched fit", check.watched
     yield "T16", "importance", check.importance
+    yield "T17", "contributions", check.contributions
 
 
 def example(rows: int = ROWS, seed: int = 1) -> TrainingData:
@@ -239,6 +241,17 @@ class _Check:
         if unknown := set(told) - set(self._data.feature_names):
             return f"it names columns that do not exist: {', '.join(sorted(unknown))}"
         return None if all(v >= 0 for v in told.values()) and sum(told.values()) < 1.001 else "it is no share"
+
+    def contributions(self) -> str | None:
+        model, x = self._fit(self._data), example(60, 12).x
+        if not isinstance(model, ExplainedModel):
+            return None
+        told = model.contributions(x)
+        if not isinstance(told, np.ndarray) or told.shape != x.shape:
+            return f"{getattr(told, 'shape', type(told).__name__)} in place of {x.shape}"
+        p = np.clip(model.predict(x), 1e-6, 1 - 1e-6)
+        left = np.log(p / (1 - p)) - told.sum(axis=1)
+        return None if float(np.ptp(left)) < 1e-3 else "they do not add up to the log odds and a constant"
 
 
 def _not_probabilities(scores: Any, rows: int) -> str | None:

@@ -24,6 +24,7 @@ from huracan.types.health import (
 )
 from huracan.types.learning import (
     Choices,
+    ExplainedModel,
     FeatureInput,
     FeatureSet,
     FittedModel,
@@ -85,6 +86,7 @@ __all__ = [
     "Examiner",
     "Exchange",
     "ExchangeType",
+    "ExplainedModel",
     "Export",
     "ExportScope",
     "FeatureInput",

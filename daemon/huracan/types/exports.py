@@ -56,13 +56,16 @@ class Export:
     """What every export has; give a TableExport or a FileExport.
 
     A ``name`` with ``*`` (``learning_*``) makes a file for each part that ``parts`` returns for a scope. ``version``
-    grows with each change that a reader of the files has to know.
+    grows with each change that a reader of the files has to know. ``lacks`` says in a line what is no longer known of a
+    scope ("trades of 3 models are no longer kept"), empty where all is: the line goes into the index, and files that
+    were written when more was known stay.
     """
 
     name: str
     description: str
     version: int = field(default=1, kw_only=True)
     parts: Callable[[Context, ExportScope], Iterable[str]] | None = field(default=None, kw_only=True)
+    lacks: Callable[[Context, ExportScope], str] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

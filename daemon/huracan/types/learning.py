@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choices",
+    "ExplainedModel",
     "FeatureInput",
     "FeatureSet",
     "FittedModel",
@@ -81,6 +82,18 @@ class FittedModel(Protocol):
     def importance(self) -> Mapping[str, float]: ...
 
     def dumps(self) -> bytes: ...
+
+
+@runtime_checkable
+class ExplainedModel(FittedModel, Protocol):
+    """A model that also tells what its scores are made of; a FittedModel may have this method or not."""
+
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        """Return what each column adds to the log odds of each row, shape (rows, features), float64.
+
+        What a row's columns add and a constant of the model are together the log odds of its probability.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

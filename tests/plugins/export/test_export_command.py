@@ -57,7 +57,7 @@ def test_without_words_the_last_night_is_written_as_its_job_would(said: Said, co
     folder = context.paths.exports / "2023-12-30"
     assert code == 0
     assert "trade_history_20231230.csv" in out
-    assert f"of 20 exports in {folder}" in " ".join(out.split())
+    assert f"of 23 exports in {folder}" in " ".join(out.split())
     assert index(folder)["trade_history_20231230.csv"]["rows"] == 10
     assert "daily_metrics_20231230.csv" not in index(folder), "settings skip it"
 
@@ -91,6 +91,26 @@ def test_one_table_streams_to_standard_output_and_nothing_else_does(said: Said) 
     assert (code, len(rows), err) == (0, 10, "")
     code, out, _ = said("trade_history", "--to", "-", "--format", "jsonl")
     assert {json.loads(line)["run_date"] for line in out.splitlines()} == {"2023-12-30"}
+
+
+def test_trades_that_are_no_longer_kept_are_named_and_a_fuller_file_of_another_format_stays(
+    said: Said, context: Context
+) -> None:
+    said()
+    folder = context.paths.exports / "2023-12-30"
+    full = (folder / "trade_history_20231230.csv").read_bytes()
+    context.store.library.forget([each.model_id for each in context.store.library.models()], trades_only=True)
+    code, out, _ = said("trade_history", "--format", "csv", "--format", "jsonl")
+    assert code == 3
+    assert "export trade_history: trades of 2 models are no longer kept" in " ".join(out.split())
+    assert (folder / "trade_history_20231230.csv").read_bytes() == full
+    after = index(folder)
+    assert (after["trade_history_20231230.csv"]["rows"], after["trade_history_20231230.jsonl"]["rows"]) == (10, 0)
+    code, out, err = said("trade_history", "--to", "-")
+    assert (code, out.count("\n")) == (3, 1)
+    assert err == (
+        "huracan: export trade_history: trades of 2 models are no longer kept (training.library.keep_models)\n"
+    )
 
 
 def test_the_list_names_all_that_can_be_written(said: Said) -> None:

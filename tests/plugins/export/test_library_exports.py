@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
@@ -12,16 +13,21 @@ from typing import Any
 
 import polars as pl
 import pytest
+from jsonschema import Draft202012Validator
 
 from huracan.context import Context
 from huracan.store import (
     DailyMetrics,
+    DailyPerformance,
+    FeatureSummary,
     HealthResult,
     LibraryModel,
     ModelDelta,
+    ModelPerformance,
     Pattern,
     PatternPerformance,
     PostExit,
+    Signal,
     SimulatedTrade,
     Trade,
     TradeFilter,
@@ -74,6 +80,14 @@ def rows(context: Context, name: str, *, part: str = "", first: date = DAY) -> l
     return pl.read_parquet(path).to_dicts()
 
 
+def check_schema(package: str, name: str, value: Any) -> None:
+    """Validate a document against the schema that its plugin ships."""
+    folder = Path(importlib.import_module(package).__file__ or "").parent / "schemas"
+    schema = json.loads((folder / f"{name}.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(value)
+
+
 def as_exported(trade: SimulatedTrade) -> dict[str, Any]:
     names = {"entered_at": trade.entered_at, "exited_at": trade.exited_at}
     values = {name: getattr(trade, name) for name in trade.__slots__ if not name.endswith("_ms")}
@@ -92,7 +106,8 @@ def test_every_file_of_the_requirements_is_an_export(make_context: Callable[...,
         ("all_trades_complete", SimulatedTrade), ("observability_trades", TradeStep), ("post_exit_tracking", PostExit),
         ("observability_models", LibraryModel), ("observability_model_deltas", ModelDelta),
         ("pattern_library", Pattern), ("pattern_performance", PatternPerformance), ("daily_metrics", DailyMetrics),
-        ("reported_trades", Trade),
+        ("reported_trades", Trade), ("model_performance", ModelPerformance), ("features", FeatureSummary),
+        ("signals", Signal), ("daily_performance", DailyPerformance),
     ],
 )  # fmt: skip
 def test_nothing_that_the_library_knows_is_left_out(
@@ -111,14 +126,15 @@ def test_the_history_holds_the_trades_of_the_night_and_no_others(library: Contex
     assert len(found) == 150
     wanted = [as_exported(trade) for trade in expected]
     for each in wanted:
-        del each["features"]
+        del each["features"], each["contributions"]
     assert found == wanted
     assert len(rows(library, "trade_history", first=date(2023, 12, 29))) == 300
 
 
-def test_all_trades_hold_every_night_with_all_features(library: Context) -> None:
+def test_all_trades_hold_every_night_with_the_features_that_are_kept(library: Context) -> None:
     found = rows(library, "all_trades_complete")
-    assert [{**row, "features": json.loads(row["features"])} for row in found] == [
+    read = ({name: json.loads(row[name]) for name in ("features", "contributions")} for row in found)
+    assert [{**row, **parts} for row, parts in zip(found, read, strict=True)] == [
         as_exported(trade) for trade in library.store.library.trades.iterate()
     ]
     export = library.plugins.exports()["all_trades_complete"]
@@ -149,10 +165,10 @@ def test_regimes_of_each_coin_add_up_to_those_of_all(library: Context) -> None:
     together = [row for row in found if row["symbol"] is None]
     apart = [row for row in found if row["symbol"] is not None]
     assert sum(row["trades"] for row in together) == sum(row["trades"] for row in apart) == 150
-    assert {row["market_regime"] for row in found} <= {"rising", "sideways", "falling"}
-    trades = [t for t in library.store.library.trades.iterate(TradeFilter(run_date=DAY)) if t.market_regime == "rising"]
-    quiet = [trade for trade in trades if trade.volatility_regime == "quiet"]
-    row = next(r for r in together if (r["market_regime"], r["volatility_regime"]) == ("rising", "quiet"))
+    assert {row["market_regime"] for row in found} <= {"TREND", "RANGE", "PANIC"}
+    trades = [t for t in library.store.library.trades.iterate(TradeFilter(run_date=DAY)) if t.market_regime == "TREND"]
+    quiet = [trade for trade in trades if trade.volatility_regime == "low"]
+    row = next(r for r in together if (r["market_regime"], r["volatility_regime"]) == ("TREND", "low"))
     assert row["net_bps"] == pytest.approx(sum(trade.net_bps for trade in quiet) / len(quiet))
     assert row["hit_rate"] == pytest.approx(sum(trade.won for trade in quiet) / len(quiet))
 
@@ -229,6 +245,17 @@ def test_wins_and_losses_are_json_model_by_model(library: Context) -> None:
     (first, *_) = library.store.library.wins(models[0]["model_id"])
     assert (models[0]["wins"][0]["driver"], models[0]["wins"][0]["effect"]) == (first.driver, first.effect)
     assert len(models[0]["losses"]) == 3
+    check_schema("huracan_export", "win_loss_analysis", json.loads(path.read_text("utf-8")))
+
+
+def test_what_the_columns_of_each_model_looked_like_is_told(library: Context) -> None:
+    found = rows(library, "features")
+    models = sorted(library.store.library.models(run_date=DAY), key=lambda each: each.model_id)
+    known = [each for model in models for each in library.store.library.features(model.model_id)]
+    assert [(row["model_id"], row["feature"], row["p95"], row["importance"]) for row in found] == [
+        (each.model_id, each.feature, each.p95, each.importance) for each in known
+    ]
+    assert {(row["symbol"], row["run_date"]) for row in found} == {(each.symbol, DAY) for each in models}
 
 
 def test_the_night_writes_them_all_and_the_index_counts_their_rows(library: Context) -> None:
@@ -236,6 +263,7 @@ def test_the_night_writes_them_all_and_the_index_counts_their_rows(library: Cont
     assert result.outcome is Outcome.DONE, result.problems
     folder = library.paths.exports / "2023-12-30"
     index = json.loads((folder / "performance_summary_20231230.json").read_text())
+    check_schema("huracan_export", "performance_summary", index)
     for entry in index["exports"]:
         path = folder / entry["file"]
         if entry["format"] == "csv":
@@ -265,6 +293,57 @@ def test_reported_trades_are_those_that_closed_on_the_day_or_the_day_before(
     )  # fmt: skip
     found = rows(context, "reported_trades")
     assert [(row["id"], row["net_pnl"]) for row in found] == [("=live", 0.9), ("paper", 0.9)]
+    days = rows(context, "daily_performance")
+    assert [(row["day"].day, row["source"], row["trades"]) for row in days] == [(29, "live", 1), (30, "paper", 1)]
+
+
+def test_signals_are_those_of_the_day_and_the_day_before(make_context: Callable[..., Context]) -> None:
+    context = make_context(as_of=NIGHT, plugins=("export",))
+    signal = Signal("m/1", NIGHT, "BTC-USDT", "lightgbm", "nightly", "buy", 0.61, 0.55, 42_000.0, "nightly-1")
+    early = replace(signal, id="early", time=datetime(2023, 12, 28, 23, tzinfo=UTC))
+    context.store.signals.record([signal, early, replace(signal, id="late", time=NIGHT + timedelta(days=1))])
+    (row,) = rows(context, "signals")
+    assert row == {name: getattr(signal, name) for name in row}
+
+
+def test_what_is_no_longer_kept_replaces_no_file_that_has_it_and_is_named(make_context: Callable[..., Context]) -> None:
+    context = make_context({"export": {"formats": ["csv"]}}, as_of=NIGHT, job="export", plugins=("export",))
+    ids = fill_library(context.store, 300, coins=3, trades_per_model=50)
+    assert run(context).outcome is Outcome.DONE
+    folder = context.paths.exports / "2023-12-30"
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    context.store.library.forget(ids[-2:], trades_only=True)
+    context.store.trades.record(
+        [Trade("new", "BTC-USDT", "long", NIGHT, NIGHT, 1.0, 1.0, 1.0, 0.0, 1.0, 9.0, "live")], NIGHT
+    )
+    result = run(context)
+    assert result.outcome is Outcome.PARTLY_FAILED
+    line = "trades of 2 models are no longer kept (training.library.keep_models); what an earlier write has stays"
+    assert f"export trade_history: {line}" in result.problems
+    assert any(
+        each.startswith("export features: columns of 2 models are not in the library") for each in result.problems
+    )
+    index = json.loads((folder / "performance_summary_20231230.json").read_text())
+    assert index["problems"] == list(result.problems)
+    after = {file.name: file.read_bytes() for file in folder.iterdir()}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {
+        "daily_performance_20231230.csv", "reported_trades_20231230.csv", "performance_summary_20231230.json",
+    }  # fmt: skip
+    listed = {entry["file"]: entry for entry in index["exports"]}
+    assert set(listed) == set(before) - {"performance_summary_20231230.json"}
+    assert listed["trade_history_20231230.csv"]["rows"] == 150
+
+
+def test_what_is_left_is_written_where_no_file_has_more(make_context: Callable[..., Context]) -> None:
+    context = make_context({"export": {"formats": ["csv"]}}, as_of=NIGHT, job="export", plugins=("export",))
+    ids = fill_library(context.store, 300, coins=3, trades_per_model=50)
+    context.store.library.forget(ids[-1:], trades_only=True)
+    result = run(context)
+    line = "trades of 1 model are no longer kept (training.library.keep_models); the rest is written"
+    assert f"export trade_history: {line}" in result.problems
+    text = (context.paths.exports / "2023-12-30" / "trade_history_20231230.csv").read_text()
+    assert len(text.splitlines()) == 101
 
 
 def test_events_and_health_are_those_of_the_day_and_the_day_before(make_context: Callable[..., Context]) -> None:

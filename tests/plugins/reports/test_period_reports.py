@@ -354,6 +354,7 @@ def test_what_went_wrong_in_the_week_is_on_the_page_and_on_the_phone(
         "exchange: 2 failures and 0 warnings in 3 looks, longest outage 60"
     )
     assert sections["trading"]["lines"] == ["live: 1 trade, 1 won, net +8.80"]
+    assert sections["trading"]["table"]["rows"] == [["BTC-USDT", "1", "1", "+8.80", "1.20"]]
     (event,) = [each for each in told(context) if WEEK in each.title]
     assert "live: 1 trade, 1 won, net +8.80" in event.fields["lines"]
     assert any(line.startswith("backups: 1 done, 1 failed") for line in event.fields["lines"])

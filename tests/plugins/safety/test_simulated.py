@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from huracan.cli.main import main
 from huracan.store import Store, TradeFilter
 from library_rows import fill_library
-from plugins.safety.samples import as_csv, trades_of
+from plugins.safety.samples import as_csv, as_row, lines, trades_of
 
 Say = Callable[..., str]
 
@@ -81,6 +82,30 @@ def test_a_model_whose_trades_are_forgotten_is_not_said_to_have_stayed_out(store
     assert "stays out" in say("--model", ids[1], "--from", "2030-01-01")
 
 
+WAYS = ("symbol", "model", "night", "day", "month", "weekday", "hour", "regime", "trend", "exit", "fold", "score")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_trades_are_summed_up_by_what_is_asked_for(store: Store, say: Say, way: str) -> None:
+    fill_library(store, 60, coins=2, trades_per_model=15, analysis=False)
+    told = json.loads(say("--all", "--by", way, "--json"))
+    assert "by_symbol" not in told or way == "symbol"
+    groups = told[f"by_{way}"]
+    assert sum(each["trades"] for each in groups) == told["total"]["trades"] == 60
+    text = say("--all", "--by", way)
+    assert (groups[0]["key"] in text) is True
+    assert ("by regime at entry" in text) is (way == "regime")
+
+
+def test_the_best_and_the_worst_trades_are_listed_where_they_are_asked_for(store: Store, say: Say) -> None:
+    fill_library(store, 60, coins=1, trades_per_model=60, analysis=False)
+    net = sorted(each.net_bps for each in store.library.trades.iterate())
+    for order, wanted in (("worst", net[:3]), ("best", net[:-4:-1])):
+        told = json.loads(say("--order", order, "--limit", "3", "--json"))
+        assert [each["net_bps"] for each in told["trades"]] == wanted
+        assert f"the {order} 3 of 60 trades" in say("--order", order, "--limit", "3")
+
+
 @pytest.mark.parametrize("last", ["9999-12-31", "9999-12-30"])
 def test_the_last_days_of_the_calendar_are_days(store: Store, say: Say, last: str) -> None:
     fill_library(store, 200, coins=1)
@@ -99,3 +124,28 @@ def test_what_was_reported_is_kept_apart(store: Store, say: Say, tmp_path: Path)
     assert len(json.loads(say("list", "--json"))["trades"]) == 2
     assert json.loads(say("--json"))["total"]["trades"] == 10
     assert "names no model" in say("--source", source, "--all", code=2)
+    assert "listed newest first" in say("--source", source, "--order", "best", code=2)
+
+
+def test_what_was_reported_is_summed_up_by_who_decided_and_when(say: Say, tmp_path: Path) -> None:
+    reported = [replace(each, strategy=name) for each, name in zip(
+        trades_of([-100.0, 50.0, 25.0]), ("meanrev", "", "meanrev"), strict=True)]  # fmt: skip
+    rows = [as_row(each) | ({"strategy": each.strategy} if each.strategy else {}) for each in reported]
+    (tmp_path / "a.jsonl").write_bytes(lines(*rows))
+    say("record", str(tmp_path / "a.jsonl"))
+    told = json.loads(say("list", "--by", "strategy", "--json"))
+    assert [(each["key"], each["trades"], each["won"], each["net_pnl"]) for each in told["groups"]] == [
+        ("", 1, 1, 50.0), ("meanrev", 2, 1, -75.0)
+    ]  # fmt: skip
+    text = say("--source", "live", "--by", "strategy")
+    assert "not told" in text
+    assert "-75.00" in text
+    assert [each["net_pnl"] for each in json.loads(say("list", "--strategy", "meanrev", "--json"))["trades"]] == [
+        25,
+        -100,
+    ]
+    day = f"{reported[0].closed_at:%Y-%m-%d}"
+    assert json.loads(say("list", "--by", "day", "--json"))["groups"][0]["key"] == day
+    assert "No trade is stored" in say("list", "--by", "day", "--symbol", "NO-USDT")
+    assert "not summed up by model" in say("--source", "live", "--by", "model", code=2)
+    assert "not summed up by side" in say("--by", "side", code=2)

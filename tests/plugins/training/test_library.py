@@ -19,11 +19,13 @@ from huracan.market.candles import Candles
 from huracan.market.files import read_candles
 from huracan.market.measures import net_pnl
 from huracan.paths import write_json
-from huracan.store import ItemState, TradeFilter
+from huracan.store import ItemState, TradeFilter, UnfinishedExit
 from huracan.types import Outcome
 from huracan_training import job, journal, library, roster
+from huracan_training.analysis import win_drivers
 from huracan_training.post_exit import after_exits
 from huracan_training.records import read_trades
+from library_rows import made_models
 
 Make = Callable[..., Any]
 HOUR = 3_600_000
@@ -226,11 +228,35 @@ def test_trades_of_old_models_are_forgotten_but_not_what_was_learned_of_them(nig
     assert len(found.models("EDGE-USDT")) == len(found.performance("EDGE-USDT")) == 5
 
 
+def test_what_a_feature_added_to_the_score_is_compared_apart_from_its_value() -> None:
+    (made,) = made_models(80, coins=1, trades_per_model=80)
+    trades = [
+        replace(
+            each, features={"rsi": 50.0 + i % 7}, contributions={"rsi": 0.3 * each.won + 0.01 * (i % 5)}, trend=trend
+        )
+        for i, each in enumerate(made.trades)
+        for trend in ("rising" if each.won else "falling",)
+    ]
+    found = {each.driver: each for each in win_drivers(trades)}
+    added, value = found["contribution of rsi"], found["rsi"]
+    assert (added.kind, value.kind, found["trend: rising"].kind) == ("contribution", "feature", "regime")
+    assert added.effect > 3
+    assert added.p_adjusted < 0.05 < value.p_adjusted
+    without = win_drivers([replace(each, contributions=None) for each in trades])
+    assert {each.kind for each in without} == {"excursion", "trade", "regime", "feature"}
+
+
+def after(exits: list[tuple[int, int, float]], candles: Candles, as_of_ms: int, timeframe: str = "1h") -> list[Any]:
+    """What came after (number, exited_ms, price), with candles of an hour."""
+    asked = [UnfinishedExit("m", number, exited_ms, price, timeframe) for number, exited_ms, price in exits]
+    return after_exits("X-USDT", asked, candles, HOUR, as_of_ms)
+
+
 def test_what_comes_after_an_exit_is_read_from_closed_candles(make_walk: Callable[..., Candles]) -> None:
     candles = make_walk(60, 3)
     times = candles.timestamp
-    exits = [("m", 1, int(times[10]), 100.0), ("m", 2, int(times[40]), 50.0), ("m", 3, int(times[59]), 50.0)]
-    first, second, third = after_exits("X-USDT", exits, candles, HOUR, int(times[50]) + HOUR // 2)
+    exits = [(1, int(times[10]), 100.0), (2, int(times[40]), 50.0), (3, int(times[59]), 50.0)]
+    first, second, third = after(exits, candles, int(times[50]) + HOUR // 2)
     bps = [(price / 100.0 - 1) * 1e4 for price in candles.close]
     assert (first.after_1_bps, first.after_4_bps, first.after_24_bps) == pytest.approx((bps[10], bps[13], bps[33]))
     assert first.best_bps == pytest.approx((candles.high[10:34].max() / 100 - 1) * 1e4)
@@ -246,7 +272,7 @@ def test_a_gap_after_an_exit_leaves_the_last_close_known(make_walk: Callable[...
     whole = make_walk(60, 3)
     kept = np.r_[0:12, 20:60]
     candles = Candles.from_columns({name: values[kept] for name, values in whole.columns().items()})
-    found = after_exits("X-USDT", [("m", 1, int(whole.timestamp[10]), 100.0)], candles, HOUR, int(whole.timestamp[59]))
+    found = after([(1, int(whole.timestamp[10]), 100.0)], candles, int(whole.timestamp[59]))
     assert found[0].after_4_bps == pytest.approx((whole.close[11] / 100 - 1) * 1e4)
     assert found[0].after_24_bps == pytest.approx((whole.close[33] / 100 - 1) * 1e4)
 
@@ -256,15 +282,60 @@ def test_candles_that_were_not_brought_up_to_date_leave_open_what_came_after_an_
 ) -> None:
     whole = make_walk(60, 3)
     stale = Candles.from_columns({name: values[:16] for name, values in whole.columns().items()})
-    exits, two_days_on = [("m", 1, int(whole.timestamp[10]), 100.0)], int(whole.timestamp[59])
-    (found,) = after_exits("X-USDT", exits, stale, HOUR, two_days_on)
+    exits, two_days_on = [(1, int(whole.timestamp[10]), 100.0)], int(whole.timestamp[59])
+    (found,) = after(exits, stale, two_days_on)
     assert found.after_4_bps == pytest.approx((whole.close[13] / 100 - 1) * 1e4)
     assert (found.after_24_bps, found.complete) == (None, False), "the close of bar 15 is not the 24th"
-    (found,) = after_exits("X-USDT", exits, whole, HOUR, two_days_on)
+    (found,) = after(exits, whole, two_days_on)
     assert found.complete
     assert found.after_24_bps == pytest.approx((whole.close[33] / 100 - 1) * 1e4)
-    (gone,) = after_exits("X-USDT", exits, stale, HOUR, exits[0][2] + 720 * HOUR)
+    (gone,) = after(exits, stale, exits[0][1] + 720 * HOUR)
     assert (gone.after_24_bps, gone.complete) == (None, True), "a coin that left the exchange is not awaited for ever"
+
+
+def test_an_exit_is_followed_by_the_bars_of_its_own_model(make_walk: Callable[..., Candles]) -> None:
+    candles = make_walk(200, 3)
+    start, close = int(candles.timestamp[10]), candles.close
+    (found,) = after([(1, start, 100.0)], candles, int(candles.timestamp[60]), "4h")
+    assert found.after_1_bps == pytest.approx((close[13] / 100 - 1) * 1e4), "a bar of that model is four candles"
+    assert found.after_4_bps == pytest.approx((close[25] / 100 - 1) * 1e4)
+    assert (found.after_24_bps, found.complete) == (None, False)
+    (found,) = after([(1, start, 100.0)], candles, int(candles.timestamp[150]), "4h")
+    assert (found.after_24_bps, found.complete) == (pytest.approx((close[105] / 100 - 1) * 1e4), True)
+    (found,) = after([(1, start, 100.0)], candles, int(candles.timestamp[60]), "15m")
+    assert found.after_1_bps is None, "no candle closes a quarter of an hour later"
+    assert found.after_4_bps == pytest.approx((close[10] / 100 - 1) * 1e4)
+    assert (found.after_24_bps, found.complete) == (pytest.approx((close[15] / 100 - 1) * 1e4), True)
+
+
+def test_the_journal_asks_each_exit_by_its_own_models_bars(night: tuple[Any, Context]) -> None:
+    _, context = night
+    found = context.store.library
+    model, measures = found.models("EDGE-USDT")[0], found.performance("EDGE-USDT")[0]
+    trade = next(found.trades.iterate(TradeFilter(model_id=model.model_id)))
+    older = replace(model, model_id="EDGE-USDT/older", timeframe="4h", as_of=model.as_of - timedelta(days=1))
+    found.record_model(older, replace(measures, model_id=older.model_id), [replace(trade, model_id=older.model_id)])
+    journal.run(context)
+    exits = {(each.model_id, each.number): each for each in found.post_exits()}
+    hourly, four_hourly = exits[model.model_id, trade.number], exits[older.model_id, trade.number]
+    assert hourly.after_4_bps == four_hourly.after_1_bps is not None
+
+
+def test_what_each_model_says_at_its_last_bar_is_a_signal(night: tuple[Any, Context]) -> None:
+    made, context = night
+    models = {each.symbol: each for each in context.store.library.models()}
+    signals = context.store.signals.latest(source="nightly")
+    assert [each.symbol for each in signals] == ["BTC-USDT", "EDGE-USDT"]
+    for each in signals:
+        model = models[each.symbol]
+        candles, _ = read_candles(context.paths.candle_file(each.symbol))
+        row = int(np.searchsorted(candles.timestamp + HOUR, round(made.as_of.timestamp() * 1000), side="right")) - 1
+        assert (each.id, each.strategy, each.threshold) == (model.model_id, "follow", model.threshold)
+        assert each.time.timestamp() * 1000 == candles.timestamp[row] + HOUR, "the last bar that had closed"
+        assert each.price == candles.close[row]
+        assert each.score == pytest.approx(1 / (1 + np.exp(-(candles.volume[row] - 100) / 10)))
+        above = each.threshold is not None and each.score is not None and each.score > each.threshold
+        assert each.action == ("buy" if above else "none")
 
 
 def test_a_folder_that_is_no_model_is_refused_by_name(night: tuple[Any, Context]) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from huracan.market.candles import Candles
 from huracan.market.measures import hit_rate, net_pnl
 from huracan.types import FeatureSet
+from huracan_features import market as words
 from huracan_training.backtest import backtest
 from huracan_training.carried import LocalFiles
 from huracan_training.dataset import Dataset, build_dataset
@@ -24,7 +25,7 @@ from huracan_training.evaluate import FoldResult
 from huracan_training.measure import Tried, measure
 from huracan_training.patterns import find_patterns
 from huracan_training.records import read_trades, trade_columns, write_trades
-from huracan_training.regimes import MARKET_REGIMES, VOLATILITY_REGIMES, market_regimes, volatility_regimes
+from huracan_training.regimes import MARKET_REGIMES, TRENDS, VOLATILITY_REGIMES, regimes_at, trends, volatility_regimes
 from huracan_training.settings import LabelSettings
 from huracan_training.splits import walk_forward
 from huracan_training.thresholds import Threshold
@@ -148,6 +149,7 @@ def test_what_was_known_at_entry_does_not_change_with_what_came_later(
         "threshold",
         "market_regime",
         "volatility_regime",
+        "trend",
     ]
     assert {name: before[name][at] for name in known} == {name: after[name][at] for name in known}
 
@@ -157,7 +159,7 @@ def test_what_was_known_at_entry_does_not_change_with_what_came_later(
 def test_a_regime_is_known_at_its_rows_close(seed: int, row: int, size: float) -> None:
     close = 100 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, size, 800)))
     rows = np.array([row])
-    assert market_regimes(close, rows) == market_regimes(close[: row + 1], rows)
+    assert trends(close, rows) == trends(close[: row + 1], rows)
     assert volatility_regimes(close, rows) == volatility_regimes(close[: row + 1], rows)
 
 
@@ -165,20 +167,51 @@ def test_regimes_are_called_what_they_look_like() -> None:
     random = np.random.default_rng(4)
     quiet, wild = random.normal(0, 0.002, 900), random.normal(0, 0.02, 100)
     close = 100 * np.exp(np.cumsum(np.concatenate([quiet, wild])))
-    assert volatility_regimes(close, np.array([999])) == ["wild"]
+    assert volatility_regimes(close, np.array([999])) == ["high"]
     calmed = 100 * np.exp(np.cumsum(np.concatenate([quiet * 10, wild / 10])))
-    assert volatility_regimes(calmed, np.array([999])) == ["quiet"]
+    assert volatility_regimes(calmed, np.array([999])) == ["low"]
     for drift, name in ((0.002, "rising"), (-0.002, "falling")):
         path = 100 * np.exp(np.cumsum(random.normal(drift, 0.005, 400)))
-        assert market_regimes(path, np.array([399])) == [name]
-    assert market_regimes(close, np.array([100])) == volatility_regimes(close, np.array([100])) == ["unknown"]
+        assert trends(path, np.array([399])) == [name]
+    assert trends(close, np.array([100])) == volatility_regimes(close, np.array([100])) == ["unknown"]
     walk = 100 * np.exp(np.cumsum(random.normal(0, 0.01, 20_000)))
     rows = np.arange(1000, 20_000)
     for told, names in (
-        (market_regimes(walk, rows), MARKET_REGIMES),
+        (trends(walk, rows), TRENDS),
         (volatility_regimes(walk, rows), VOLATILITY_REGIMES),
     ):
         assert all(0.2 < told.count(name) / len(rows) < 0.5 for name in names)
+
+
+def test_regimes_are_the_words_of_the_features_of_the_same_names(coin: Callable[..., Dataset]) -> None:
+    data = coin()
+    rows = np.arange(300, 308)
+    market, volatility = regimes_at(data, rows)
+    assert market == ["unknown"] * 8, "the features of this coin tell none"
+    assert volatility == volatility_regimes(data.prices.close, rows)
+    numbers = np.full((len(data), 2), np.nan)
+    numbers[rows] = np.array([[0, 1, 2, 3, np.nan, 1, 1, 7], [0, 1, 2, 0, np.nan, 1, 1, 0]]).T
+    told = data.with_columns(("market_regime", "volatility_regime"), numbers)
+    market, volatility = regimes_at(told, rows)
+    assert market == ["TREND", "RANGE", "PANIC", "ILLIQUID", "unknown", "RANGE", "RANGE", "unknown"]
+    assert volatility == ["low", "medium", "high", "low", "unknown", "medium", "medium", "low"]
+    assert regimes_at(told, rows[:0]) == ([], [])
+    assert words.MARKET_REGIMES == MARKET_REGIMES, "one meaning for one word"
+    assert words.VOLATILITY_REGIMES == VOLATILITY_REGIMES
+
+
+def test_what_each_feature_added_is_kept_of_every_trade(coin: Callable[..., Dataset], tmp_path: Path) -> None:
+    data = coin()
+    told = [
+        replace(each, contributions={name: data.x[each.result.signals, i] * 0.5 for i, name in enumerate(data.names)})
+        for each in results_of(data)
+    ]
+    write_trades(LocalFiles(tmp_path), data, told, "1h")
+    for each in read_trades(tmp_path, "A-USDT/1", "A-USDT", date(2023, 12, 30)):
+        assert each.contributions == {name: value and value * 0.5 for name, value in each.features.items()}
+    write_trades(LocalFiles(tmp_path), data, [*told[:2], replace(told[2], contributions=None)], "1h")
+    kept = {each.contributions for each in read_trades(tmp_path, "A-USDT/1", "A-USDT", date(2023, 12, 30))}
+    assert kept == {None}, "half an answer is none"
 
 
 def test_a_planted_rule_is_found_before_each_fold_and_holds_on_it(coin: Callable[..., Dataset]) -> None:

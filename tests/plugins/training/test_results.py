@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -98,15 +100,44 @@ def document(context: Context, name: str, part: str = "") -> dict[str, Any]:
     return found
 
 
-def test_exports_hold_every_coin_of_the_night(night: Context) -> None:
+def test_exports_hold_every_coin_of_the_night(night: Context, schemas: Callable[[str, Any], None]) -> None:
     rows = {row["symbol"]: row for row in table(night, "model_performance")}
     assert len(rows) == 3
     assert rows["EDGE-USDT"]["passed"] is True
     assert rows["EDGE-USDT"]["sharpe"] > 0.5
     assert rows["BAD-USDT"]["reason"] == "no usable candles: the file is empty"
-    models = document(night, "comprehensive_metrics")["nights"][night.current_run.run_date.isoformat()]
+    told = document(night, "comprehensive_metrics")
+    schemas("comprehensive_metrics", told)
+    models = told["nights"][night.current_run.run_date.isoformat()]
     assert sorted(models) == ["BTC-USDT", "EDGE-USDT"]
     assert len(models["BTC-USDT"]["metrics"]["folds"]) == 2
+
+
+def test_measures_outlive_the_folder_of_their_model(night: Context) -> None:
+    before = {row["symbol"]: row for row in table(night, "model_performance")}
+    (measures,) = night.store.library.performance("EDGE-USDT")
+    row = before["EDGE-USDT"]
+    assert {name: row[name] for name in row if hasattr(measures, name) and name != "run_date"} == {
+        name: getattr(measures, name) for name in row if hasattr(measures, name) and name != "run_date"
+    }
+    assert row["model_id"] == measures.model_id
+    shutil.rmtree(night.paths.workspace / row["model_path"])
+    after = {row["symbol"]: row for row in table(night, "model_performance")}
+    assert after["EDGE-USDT"] == {**row, "reason": f"{row['model_path']} is gone"}
+    assert after["BTC-USDT"] == before["BTC-USDT"]
+    for name in ("comprehensive_metrics", "learning_*", "artifact_*_metadata"):
+        lacks = night.plugins.exports()[name].lacks
+        assert lacks is not None
+        assert lacks(night, scope_of(night)) == "folders of 1 model are gone"
+
+
+def test_a_model_that_no_coin_of_the_ledger_has_is_told_as_well(night: Context) -> None:
+    model, measures = night.store.library.models("EDGE-USDT")[0], night.store.library.performance("EDGE-USDT")[0]
+    earlier = replace(model, model_id="EDGE-USDT/earlier", path="models/EDGE-USDT/earlier")
+    night.store.library.record_model(earlier, replace(measures, model_id=earlier.model_id, sharpe=0.25), [])
+    *coins, last = table(night, "model_performance")
+    assert len(coins) == 3
+    assert (last["model_id"], last["sharpe"], last["champion"], last["rank"]) == (earlier.model_id, 0.25, False, None)
 
 
 def test_each_coin_with_a_model_has_an_export_of_how_it_was_learned(night: Context) -> None:
@@ -124,8 +155,13 @@ def test_each_coin_with_a_model_has_an_export_of_how_it_was_learned(night: Conte
     assert shares == log["folds"][0]["importance"]
 
 
-def test_the_metadata_of_an_artifact_lists_the_files_of_its_folder(night: Context) -> None:
-    (model,) = document(night, "artifact_*_metadata", "EDGE-USDT")["models"]
+def test_the_metadata_of_an_artifact_lists_the_files_of_its_folder(
+    night: Context, schemas: Callable[[str, Any], None]
+) -> None:
+    told = document(night, "artifact_*_metadata", "EDGE-USDT")
+    schemas("artifact_metadata", told)
+    (model,) = told["models"]
+    schemas("metadata", model["metadata"])
     assert model["metadata"]["symbol"] == "EDGE-USDT"
     for each in model["files"]:
         file = night.paths.workspace / model["model_path"] / each["file"]

@@ -16,7 +16,7 @@ import pytest
 
 from huracan.errors import DataError, UsageError
 from huracan.testing.trainers import assert_trainer, check_trainer, example
-from huracan.types import FittedModel, Trainer, TrainingData
+from huracan.types import ExplainedModel, FittedModel, Trainer, TrainingData
 from huracan_training.boosting import lightgbm_trainer
 from huracan_training.devices import usable_device
 from huracan_training.logistic import logistic_trainer
@@ -60,6 +60,19 @@ def wrapped(change: Callable[[np.ndarray], np.ndarray]) -> Callable[..., FittedM
     return fit
 
 
+class Telling(Wrapped):
+    """A model that tells what its scores are made of, twice as much of it as there is."""
+
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        assert isinstance(self._model, ExplainedModel)
+        return 2.0 * self._model.contributions(x)
+
+
+def telling(data: TrainingData, parameters: Mapping[str, Any], seed: int) -> FittedModel:
+    model = logistic_trainer().fit(data, parameters, seed)
+    return Telling(model, model.predict)
+
+
 def unseeded(data: TrainingData, parameters: Mapping[str, Any], seed: int) -> FittedModel:
     noise = np.random.default_rng().normal(size=data.x.shape) * 0.1
     return logistic_trainer().fit(replace(data, x=data.x + noise), parameters, seed)
@@ -92,6 +105,7 @@ def lenient(content: bytes) -> FittedModel:
         ("T12", {"fit": weightless}),
         ("T13", {"fit": leaving_threads}),
         ("T14", {"space": {"unheard_of": logistic_trainer().space["l2"]}}),
+        ("T17", {"fit": telling}),
     ],
 )
 def test_a_trainer_that_breaks_a_rule_is_told_which(rule: str, changed: dict[str, Any]) -> None:
@@ -103,6 +117,16 @@ def test_a_rule_is_skipped_only_with_its_reason() -> None:
     assert results["T12"].skipped == "has no weights"
     with pytest.raises(ValueError, match="no such rule: T99"):
         check_trainer(logistic_trainer(), skip={"T99": "what"})
+
+
+@pytest.mark.parametrize("make", [lightgbm_trainer, xgboost_trainer, logistic_trainer])
+def test_a_bundled_trainer_tells_what_its_scores_are_made_of(make: Callable[[], Trainer]) -> None:
+    trainer, data = small(make()), example()
+    model = trainer.load(trainer.fit(data, trainer.defaults, 7).dumps())
+    assert isinstance(model, ExplainedModel)
+    sizes = np.abs(model.contributions(data.x)).mean(axis=0)
+    assert int(np.argmax(sizes)) == 0, "the label follows the first column"
+    assert not isinstance(Wrapped(model, model.predict), ExplainedModel)
 
 
 def test_logistic_finds_the_coefficients_that_scipy_finds() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from huracan.store import PostExit, SimulatedTrade, Store, TradeFilter, TradeGroup
+from huracan.store import PostExit, SimulatedTrade, Store, TradeFilter, TradeGroup, UnfinishedExit
 from huracan.store.library_trades import SimulatedTrades
 from library_rows import fill_library, made_models
 
@@ -102,6 +103,7 @@ def regime(trade: SimulatedTrade) -> str:
         ("by_hour", lambda each: f"{each.entered_at:%H}"),
         ("by_weekday", lambda each: str(each.entered_at.isoweekday())),
         ("by_regime", regime),
+        ("by_trend", lambda each: each.trend),
         ("by_exit_reason", lambda each: each.exit_reason),
         ("by_fold", lambda each: str(each.fold)),
         ("by_score_bucket", lambda each: f"{math.floor(each.score * 20) / 20:.2f}"),
@@ -169,21 +171,44 @@ def test_what_came_after_an_exit_is_completed_by_later_nights(store: Store) -> N
     made = next(made_models(3, coins=1))
     store.library.record_model(made.model, made.performance, made.trades)
     awaited = store.library.unfinished_exits("BTC-USDT")
-    assert awaited == [(each.model_id, each.number, each.exited_ms, each.exit) for each in made.trades]
+    assert awaited == [
+        UnfinishedExit(each.model_id, each.number, each.exited_ms, each.exit, "1h") for each in made.trades
+    ]
     first, second, _ = (
         PostExit(each.model_id, each.number, each.symbol, each.exited_ms, 1.0, None, None, 2.0, -1.0, False)
         for each in made.trades
     )
     store.library.record_exits([replace(first, after_4_bps=3.0, after_24_bps=9.0, complete=True), second])
-    assert [each[1] for each in store.library.unfinished_exits("BTC-USDT")] == [2, 3]
+    assert [each.number for each in store.library.unfinished_exits("BTC-USDT")] == [2, 3]
     store.library.record_exits([replace(second, complete=True)])
-    assert [each[1] for each in store.library.unfinished_exits("BTC-USDT")] == [3]
+    assert [each.number for each in store.library.unfinished_exits("BTC-USDT")] == [3]
     assert [(each.number, each.complete) for each in store.library.post_exits(size=1)] == [(1, True), (2, True)]
+
+
+def test_each_exit_is_awaited_by_the_bars_of_its_own_model(store: Store) -> None:
+    old, new = made_models(2, coins=1, trades_per_model=1)
+    for made, timeframe in ((old, "4h"), (new, "1h")):
+        store.library.record_model(replace(made.model, timeframe=timeframe), made.performance, made.trades)
+    assert [each.timeframe for each in store.library.unfinished_exits("BTC-USDT")] == ["4h", "1h"]
+
+
+def test_a_trade_of_which_no_model_tells_contributions_comes_back_without_any(store: Store) -> None:
+    (made,) = made_models(3, coins=1)
+    trades = [replace(made.trades[0], contributions=None), *made.trades[1:]]
+    store.library.record_model(made.model, made.performance, trades)
+    assert whole(store) == trades
+    as_text = [json.loads(row[-1]) if row[-1] else None for row in next(store.library.trades.text_pages())]
+    assert as_text == [None, *(each.contributions for each in trades[1:])]
 
 
 def test_forgetting_the_trades_of_a_model_leaves_the_model(store: Store) -> None:
     ids = fill_library(store, 400, coins=2)
+    night = date(2023, 12, 30)
+    assert store.library.forgotten(night, night) == store.library.without_features(night, night) == []
     store.library.forget(ids[:1], trades_only=True)
+    assert store.library.forgotten(night, night) == store.library.without_features(night, night) == ids[:1]
+    assert store.library.forgotten(night, night, "ETH-USDT") == []
+    assert store.library.forgotten(night - timedelta(days=9), night - timedelta(days=1)) == []
     assert store.library.trades.count() == 200
     assert store.library.model(ids[0]) is not None
     assert store.library.wins(ids[0]) != []

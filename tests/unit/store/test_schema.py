@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -17,10 +18,12 @@ from sqlalchemy import inspect
 from huracan.errors import StoreError
 from huracan.store import (
     Store,
+    Trade,
     library_tables,  # noqa: F401 - its tables belong to the same metadata
 )
 from huracan.store.schema import HEAD, alembic_config
 from huracan.store.tables import Base
+from library_rows import fill_library
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 NOW = datetime(2023, 12, 30, 2, tzinfo=UTC)
@@ -58,7 +61,7 @@ def test_the_migrations_make_what_the_models_say(store: Store) -> None:
         "remote_copies", "health_results", "trades", "breaker_events", "outbox", "alert_channels", "audit",
         "trade_memory", "post_exit_tracking",
         "win_analysis", "loss_analysis", "pattern_library", "pattern_performance", "features", "model_performance",
-        "daily_metrics", "observability_models", "observability_model_deltas",
+        "daily_metrics", "observability_models", "observability_model_deltas", "signals", "daily_performance",
     }  # fmt: skip
 
 
@@ -120,3 +123,24 @@ def test_an_upgrade_that_is_killed_is_done_again_whole(
     assert Store.open_existing(url) is None
     with Store.open(url, lock_folder) as store:
         assert store.ledger.begin_run("nightly", date(2023, 12, 30), NOW, NOW).generation == 1
+
+
+def test_days_of_trades_that_were_stored_before_are_summed_up_by_the_upgrade(url: str, lock_folder: Path) -> None:
+    trades = [
+        Trade(name, "BTC-USDT", "long", closed - timedelta(hours=1), closed, 2.0, 100.0, 99.0, 1.0, pnl, equity, source)
+        for name, closed, pnl, equity, source in (
+            ("b", NOW, -50.0, 950.0, "live"), ("a", NOW, 10.0, 960.0, "live"), ("C", NOW, -10.0, 900.0, "live"),
+            ("d", NOW + timedelta(days=1), 5.0, 905.0, "live"), ("p", NOW, 1.0, 1.0, "paper"),
+        )
+    ]  # fmt: skip
+    with Store.open(url, lock_folder) as store:
+        store.trades.record(trades, NOW)
+        expected = store.daily_performance.between(date(2023, 1, 1), date(2024, 12, 31))
+        fill_library(store, 3, coins=1)
+        with store._engine.connect().execution_options(huracan_writes=True) as connection, connection.begin():
+            command.downgrade(alembic_config(connection), "0006")
+    assert len(expected) == 3
+    with Store.open(url, lock_folder) as store:
+        assert store.daily_performance.between(date(2023, 1, 1), date(2024, 12, 31)) == expected
+        assert {each.strategy for each in store.trades.newest(10)} == {""}
+        assert {(each.trend, each.contributions) for each in store.library.trades.iterate()} == {("unknown", None)}

@@ -194,6 +194,18 @@ def test_a_frame_of_other_columns_or_with_broken_json_is_refused() -> None:
             written("jsonl", ALL[6:], [pl.DataFrame({"json": [text]})])
 
 
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_json_that_a_frame_has_printed_over_several_lines_is_one_row(form: str) -> None:
+    values: list[Any] = [{"a": [1, 2], "b": "two\nlines"}, None, ["x", {}]]
+    cells = [None if value is None else json.dumps(value, indent=2).replace("\n", end) for value, end in
+             zip(values, ("\n", "", "\r\n"), strict=True)]  # fmt: skip
+    frame = pl.DataFrame({"integer": [1, 2, 3], "json": cells})
+    content = written(form, (ALL[1], ALL[6]), [frame]).decode()
+    rows = json.loads(content)["rows"] if form == "json" else [json.loads(line) for line in content.splitlines()]
+    assert rows == [{"integer": i + 1, "json": value} for i, value in enumerate(values)]
+    assert "\r" not in content
+
+
 def test_halves_of_surrogate_pairs_are_kept_as_escapes() -> None:
     row = ("a\ud800", None, None, None, None, None, {"k": "b\ud800"})
     (line,) = written("jsonl", ALL, [[row]]).decode().splitlines()
