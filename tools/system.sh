@@ -119,6 +119,10 @@ missing_packages() {
   [[ "$(ldconfig -p)" == *libgomp.so.1* ]] || printf ' libgomp1'
   # Reports as PDF: WeasyPrint sets their lines with Pango.
   [[ "$(ldconfig -p)" == *libpangoft2-1.0.so.0* ]] || printf ' libpangoft2-1.0-0'
+  # ... and without this one it embeds their letters many times slower. Ubuntu 22.04 has it in another package.
+  if [[ "$(ldconfig -p)" != *libharfbuzz-subset.so.0* ]] && is_offered libharfbuzz-subset0; then
+    printf ' libharfbuzz-subset0'
+  fi
   command -v dbus-daemon >/dev/null || printf ' dbus'
   if ! command -v pkaction >/dev/null; then
     # Ubuntu 22.04 still has it under its old name.
