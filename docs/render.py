@@ -11,7 +11,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -75,6 +75,12 @@ An empty cell is unknown or undefined (null); so is what is not a finite number.
 - **parquet** is compressed with zstd, in groups of up to 20,000 rows.
 """
 
+ANALYSIS_INTRODUCTION = """\
+A line for each coin of a night and one for each portfolio of equal parts: all coins, and those that passed every gate.
+The form is that of [exports](exports.md) as CSV. What a night's report is and where it lies says
+[the report of a night](../how-to/reports.md).
+"""
+
 
 def bundled() -> Plugins:
     """Load the bundled plugins alone: what else is installed here is no part of the documents."""
@@ -93,6 +99,7 @@ def documents() -> dict[str, str]:
         "docs/reference/exit-codes.md": exit_codes_page(),
         "docs/reference/cli.md": commands_page(plugins),
         "docs/reference/exports.md": exports_page(plugins),
+        "docs/reference/performance-analysis.md": analysis_page(),
         "docs/decisions/README.md": decisions_page(),
         **units(plugins),
     }
@@ -258,8 +265,7 @@ def exports_page(plugins: Plugins) -> str:
             about += schema_link(exports.owners[name], name.replace("_*", ""))
         parts.append(f"## {name}\n\n{export.description[0].upper()}{export.description[1:]}. {about}\n")
         if isinstance(export, values.TableExport):
-            rows = (f"| `{c.name}` | {c.kind.value} | {c.unit} | {c.meaning} |\n" for c in export.columns)
-            parts.append("| column | kind | unit | meaning |\n| --- | --- | --- | --- |\n" + "".join(rows))
+            parts.append(column_table(export.columns))
     return "\n".join(parts)
 
 
@@ -267,6 +273,19 @@ def schema_link(owner: str, document: str) -> str:
     """Return where the JSON Schema of a plugin's document is, empty where it has none."""
     path = f"plugins/huracan_{owner}/schemas/{document}.schema.json"
     return f" Its JSON Schema is [{document}](../../{path})." if (ROOT / path).exists() else ""
+
+
+def analysis_page() -> str:
+    """Return the columns of the table that a night's report has."""
+    from huracan_reports.analysis import COLUMNS
+
+    return f"# performance_analysis.csv\n\n{NOTE}\n{ANALYSIS_INTRODUCTION}\n{column_table(COLUMNS)}"
+
+
+def column_table(columns: Iterable[values.Column]) -> str:
+    """Return a table of what stands in each column."""
+    rows = (f"| `{each.name}` | {each.kind.value} | {each.unit} | {each.meaning} |\n" for each in columns)
+    return "| column | kind | unit | meaning |\n| --- | --- | --- | --- |\n" + "".join(rows)
 
 
 def decisions_page() -> str:

@@ -13,7 +13,9 @@ from datetime import date
 
 from markupsafe import Markup, escape
 
-__all__ = ["Bin", "Line", "line_chart", "percent_mark", "reliability_chart", "sparkline", "thinned", "ticks"]
+__all__ = [
+    "Bin", "Line", "line_chart", "matrix_chart", "percent_mark", "reliability_chart", "sparkline", "thinned", "ticks",
+]  # fmt: skip
 
 WIDTH = 360.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 8.0, 8.0, 20.0
@@ -152,6 +154,28 @@ def reliability_chart(bins: Sequence[Bin], label: str, height: float = 220.0) ->
     return _svg(label, height, parts)
 
 
+def matrix_chart(names: Sequence[str], values: Sequence[Sequence[float | None]], label: str) -> Markup:
+    """Return values from -1 to 1, a field for each two names: the fuller its colour, the larger the value.
+
+    Above the diagonal stands nothing: it would be the same.
+    """
+    if len(names) < 2:
+        return _empty(label)
+    left = min(96.0, 10.0 + 6.2 * max(map(len, names)))
+    size = min((WIDTH - left - _RIGHT) / (len(names) - 1), 34.0)
+    parts = []
+    for row, name in enumerate(names[1:], 1):
+        y = _TOP + (row - 1) * size
+        parts.append(_text(left - 5, y + size / 2 + 3.5, _cut(name), anchor="end"))
+        for column, value in enumerate(values[row][:row]):
+            about = f"{name}, {names[column]}: {'–' if value is None else f'{value:.2f}'}"
+            parts.append(_field(left + column * size, y, size, value, about))
+    foot = _TOP + (len(names) - 1) * size + 8
+    for column, name in enumerate(names[:-1]):
+        parts.append(_text(left + (column + 0.5) * size + 3, foot, _cut(name), anchor="end", turned=-60))
+    return _svg(label, foot + left * 0.9, parts)
+
+
 def sparkline(values: Sequence[float], colour: str = "c1") -> Markup:
     """Return a line without axes, for a row of a table."""
     if len(values) < 2:
@@ -191,9 +215,30 @@ def _grid(y: float, text: str, *, strong: bool = False) -> str:
     return rule + _text(_LEFT - 5, y + 3.5, text, anchor="end")
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
-    style = f"fill:var(--muted);font-size:10px;text-anchor:{anchor}"
-    return f'<text x="{x:.1f}" y="{y:.1f}" style="{style}">{escape(text)}</text>'
+def _text(
+    x: float, y: float, text: str, anchor: str = "middle", *, colour: str = "muted", size: float = 10, turned: int = 0
+) -> str:
+    style = f"fill:var(--{colour});font-size:{size:g}px;text-anchor:{anchor}"
+    turn = f' transform="rotate({turned} {x:.1f} {y:.1f})"' if turned else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" style="{style}"{turn}>{escape(text)}</text>'
+
+
+def _field(x: float, y: float, size: float, value: float | None, about: str) -> str:
+    """Return a square that is filled as far as its value goes, with the value in it where there is room."""
+    shade, colour = abs(value or 0.0), "c1" if (value or 0.0) >= 0 else "c2"
+    style = f"fill:var(--{colour});fill-opacity:{0.06 + 0.74 * shade:.2f}"
+    square = (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{size - 1:.1f}" height="{size - 1:.1f}" rx="1.5" style="{style}">'
+        f"<title>{escape(about)}</title></rect>"
+    )
+    if size < 20 or value is None:
+        return square
+    ink = "paper" if shade > 0.5 else "ink"
+    return square + _text(x + size / 2, y + size / 2 + 3, f"{value:.2f}", colour=ink, size=9)
+
+
+def _cut(name: str, most: int = 14) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _path(points: Sequence[tuple[float, float]], colour: str, *, dashed: bool = False) -> str:

@@ -20,15 +20,22 @@ __all__ = ["KINDS", "configure", "run"]
 
 
 def _nightly(context: Context, day: date | None, folder: Path | None) -> Made:
-    """Report on a night. Raises UsageError where there was none."""
+    """Report on a night. Raises UsageError where there was none, and where its report would lose what it shows."""
+    from huracan_reports.document import some
     from huracan_reports.night import latest_night, read_night
-    from huracan_reports.nightly import write_nightly
+    from huracan_reports.nightly import lost_since, write_nightly
 
     day = day or latest_night(context)
     night = read_night(context, day) if day else None
     if night is None:
         when = f"on {day}" if day else "yet"
         raise UsageError(f"report: there was no night {when}; `huracan history` lists those that were")
+    lost = lost_since(context, night) if folder is None else []
+    if lost:
+        raise UsageError(
+            f"report: that of {day} stays as it is, for the trades of {some(lost)}, which it shows, are no longer kept "
+            "(training.library.keep_models); --to FOLDER writes one without them"
+        )
     return write_nightly(context, night, folder)
 
 

@@ -11,20 +11,23 @@ from huracan.clock import format_instant
 from huracan.masking import json_safe
 from huracan.store import ItemState, UniverseSelection
 from huracan_reports.night import Coin, Night
-from huracan_reports.portfolio import CAUTION, Portfolio, hold
+from huracan_reports.portfolio import CAUTION, Portfolio, correlations, hold, measures_of, of_days, of_trades
 
-__all__ = ["SCHEMA", "dropped_by_rule", "headline", "lines", "portfolios", "training_report"]
+__all__ = ["SCHEMA", "dropped_by_rule", "headline", "lines", "portfolios", "risk_of", "some", "training_report"]
 
 SCHEMA = 1
 NAMED = 3
-"""Failed coins that a message names; the page names all."""
+"""Coins that a message names, of those that failed and of those that are missing; the page names all."""
 
 
 def portfolios(night: Night) -> tuple[Portfolio, Portfolio]:
     """Return what equal parts would have done: of all models of the night, and of those that passed every gate."""
-    everyone = hold("all coins", [coin.tested for coin in night.trained if coin.tested])
-    chosen = hold("passed", [coin.tested for coin in night.passed if coin.tested])
-    return everyone, chosen
+    return _hold("all coins", night.trained), _hold("passed", night.passed)
+
+
+def _hold(name: str, coins: Sequence[Coin]) -> Portfolio:
+    parts = {coin.symbol: coin.tested for coin in coins if coin.tested is not None}
+    return hold(name, parts, [coin.symbol for coin in coins if coin.tested is None])
 
 
 def headline(night: Night) -> str:
@@ -50,12 +53,20 @@ def lines(night: Night) -> list[str]:
         if portfolio.models and told.get("sharpe") is not None:
             whole = f"net {told['net_pnl']:+.1%}, Sharpe {told['sharpe']:.2f}, drawdown {told['max_drawdown']:.1%}"
             said.append(f"Equal parts of {portfolio.models} ({portfolio.name}), simulated: {whole}")
+    if night.untold:
+        said.append(f"Not in equal parts, for the library does not have their trades: {some(night.untold)}")
     said += [f"{row.job} {row.state.value}: {row.error or row.summary}" for row in night.jobs if is_broken(row.state)]
     lost = [coin for coin in night.coins if not coin.metadata]
     said += [f"{coin.symbol} {coin.state}: {coin.reason}" for coin in lost[:NAMED]]
     if len(lost) > NAMED:
         said.append(f"and {len(lost) - NAMED} more coins without a model")
     return [str(json_safe(line)) for line in said]
+
+
+def some(names: Sequence[str]) -> str:
+    """Return a list of names that is short whatever their number."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def is_broken(state: str) -> bool:
@@ -91,7 +102,8 @@ def training_report(night: Night, files: Sequence[Mapping[str, Any]]) -> dict[st
             "tradable": night.tradable,
             "trades": sum(int(coin.metrics.get("samples") or 0) for coin in night.trained),
         },
-        "portfolio": {"caution": CAUTION, "all": _portfolio(everyone), "passed": _portfolio(chosen)},
+        "portfolio": {"caution": CAUTION, "all": _portfolio(everyone), "passed": _portfolio(chosen),
+                      "correlations": {"coins": list(everyone.parts), "values": _rounded(correlations(everyone))}},
         "coins": [_coin(coin) for coin in night.coins],
         "universe": _universe(night.selection),
         "jobs": [
@@ -107,13 +119,23 @@ def training_report(night: Night, files: Sequence[Mapping[str, Any]]) -> dict[st
     return safe
 
 
+def risk_of(coin: Coin) -> dict[str, Any] | None:
+    """Return what ``metrics.json`` does not say of a model: the risk of its days, and its trades' excursions."""
+    return of_days(coin.tested.growth) | of_trades([coin.tested]) if coin.tested is not None else None
+
+
 def _portfolio(portfolio: Portfolio) -> dict[str, Any]:
     return {
-        "measures": portfolio.measures(),
+        "measures": measures_of(portfolio),
+        "missing": list(portfolio.missing),
         "first_day": portfolio.days[0].isoformat() if portfolio.days else None,
         "last_day": portfolio.days[-1].isoformat() if portfolio.days else None,
         "daily_returns": [round(value, 10) for value in portfolio.returns.tolist()],
     }
+
+
+def _rounded(matrix: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
+    return [[None if value is None else round(value, 4) for value in row] for row in matrix]
 
 
 def _coin(coin: Coin) -> dict[str, Any]:
@@ -132,6 +154,8 @@ def _coin(coin: Coin) -> dict[str, Any]:
         **{name: told.get(name) for name in ("parameters", "gates", "importance", "encoder", "versus_champion")},
         "metrics": dict(coin.metrics) or None,
         "costs": dict(coin.costs) or None,
+        "forgotten": coin.forgotten,
+        "risk": risk_of(coin),
         "calibration": [asdict(each) for each in coin.tested.bins] if coin.tested else None,
         "markets": [asdict(each) for each in coin.tested.markets] if coin.tested else None,
         "volatilities": [asdict(each) for each in coin.tested.volatilities] if coin.tested else None,

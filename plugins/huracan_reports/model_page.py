@@ -8,11 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from huracan_reports.charts import Line, line_chart, reliability_chart, sparkline
-from huracan_reports.document import dropped_by_rule, headline, is_broken, portfolios
+from huracan_reports.charts import Line, line_chart, matrix_chart, reliability_chart, sparkline
+from huracan_reports.document import dropped_by_rule, headline, is_broken, portfolios, risk_of
+from huracan_reports.measure_rows import measure_rows
 from huracan_reports.night import Coin, Night
 from huracan_reports.page import FORMATS, render
-from huracan_reports.portfolio import CAUTION, Portfolio
+from huracan_reports.portfolio import CAUTION, Portfolio, correlations, measures_of
 from huracan_reports.trades import drawdowns, equity
 
 __all__ = ["model_page"]
@@ -30,6 +31,8 @@ GATES = {
 
 IMPORTANT = 10
 """Features that are shown of a model."""
+ALIKE = 40
+"""Coins up to which the page shows how much alike each is to each other: more would be too small to see."""
 DROPPED = 60
 """Pairs that are shown of a rule that left out more; training_report.json names all."""
 
@@ -44,6 +47,7 @@ class CoinView:
     drawdown: Markup
     reliability: Markup
     importance: Sequence[tuple[str, float, str]]
+    risk: Mapping[str, Any]
 
     @property
     def anchor(self) -> str:
@@ -61,6 +65,9 @@ def model_page(night: Night) -> str:
     seen = dict.fromkeys(name for coin in night.trained for name in coin.gates)
     gates = [name for name in GATES if name in seen] + [name for name in seen if name not in GATES]
     rules = dropped_by_rule(night.selection)
+    told = [measures_of(each) for each in (everyone, chosen) if each.models]
+    rows = measure_rows(told)
+    half = -(-len(rows) // 2)
     return render(
         "model_comparison.html",
         night=night,
@@ -70,8 +77,11 @@ def model_page(night: Night) -> str:
         views=[_view(coin) for coin in night.trained],
         gates=[(name, gate_title(name), GATES.get(name, ("", "plain"))[1]) for name in gates],
         limits=_limits(night.trained),
-        everyone=everyone.measures() if everyone.models else None,
-        chosen=chosen.measures() if chosen.models else None,
+        everyone=told[0] if told else None,
+        chosen=chosen.models,
+        heads=["All coins", "Passed"][: len(told)],
+        measures=[part for part in (rows[:half], rows[half:]) if part],
+        alike=_alike(everyone),
         portfolio_equity=_equity(everyone, chosen),
         portfolio_drawdown=_drawdown(everyone, chosen),
         caution=CAUTION,
@@ -90,7 +100,7 @@ def _view(coin: Coin) -> CoinView:
     tested = coin.tested
     if tested is None:
         nothing = Markup("")
-        return CoinView(coin, nothing, nothing, nothing, nothing, _importance(coin))
+        return CoinView(coin, nothing, nothing, nothing, nothing, _importance(coin), {})
     colour = "good" if coin.passed else "c1"
     gain, below = equity(tested.growth), drawdowns(tested.growth)
     return CoinView(
@@ -100,6 +110,7 @@ def _view(coin: Coin) -> CoinView:
         line_chart([Line(coin.symbol, tested.days, below, "bad", fill=True)], f"Drawdown of {coin.symbol}", height=110),
         reliability_chart(tested.bins, f"Calibration of {coin.symbol}"),
         _importance(coin),
+        risk_of(coin) or {},
     )
 
 
@@ -125,6 +136,13 @@ def _drawdown(everyone: Portfolio, chosen: Portfolio) -> Markup:
     if chosen.models:
         lines.append(Line("passed", chosen.days, drawdowns(chosen.returns), "c2"))
     return line_chart(lines, "Drawdown of equal parts of all coins and of those that passed", height=190)
+
+
+def _alike(everyone: Portfolio) -> Markup | None:
+    """Return how much alike the coins are; None where there are none to compare, or too many to be seen."""
+    if not 2 <= everyone.models <= ALIKE:
+        return None
+    return matrix_chart(list(everyone.parts), correlations(everyone), "Correlation of the coins' daily results")
 
 
 def _dropped(night: Night, rules: Mapping[str, Sequence[str]]) -> list[tuple[str, list[tuple[str, str]], int]]:

@@ -25,8 +25,8 @@ HISTORY_DAYS = 30
 class Coin:
     """One coin of a night. Without a model ``metadata``, ``metrics`` and ``costs`` are empty and ``reason`` says why.
 
-    ``metrics`` is its whole ``metrics.json``; ``tested`` are its simulated trades, None where the library has none of
-    this model.
+    ``metrics`` is its whole ``metrics.json``; ``tested`` are its simulated trades, None where the library does not have
+    them: it has forgotten them (``forgotten``), or never got the model.
     """
 
     symbol: str
@@ -40,6 +40,7 @@ class Coin:
     costs: Mapping[str, Any] = field(default_factory=dict)
     tested: Tested | None = None
     deltas: Sequence[ModelDelta] = ()
+    forgotten: bool = False
 
     @property
     def passed(self) -> bool:
@@ -77,6 +78,11 @@ class Night:
     @property
     def passed(self) -> Sequence[Coin]:
         return [coin for coin in self.coins if coin.passed]
+
+    @property
+    def untold(self) -> Sequence[str]:
+        """Return the coins whose model was trained and whose trades the library does not have."""
+        return [coin.symbol for coin in self.trained if coin.tested is None]
 
     @property
     def tradable(self) -> int:
@@ -124,11 +130,11 @@ def _coin(context: Context, symbol: str, item: Any, rank: int | None, models: Ma
         gone = f"its model folder {item.path} is gone" if item.state is ItemState.COMPLETED else ""
         return Coin(symbol, item.state.value, item.error or gone, item.path, champion=_pointer(context, symbol))
     model = models.get(str(metadata.get("id")))
+    tested = tested_trades(context.store, model) if model else None
     return Coin(
         symbol, item.state.value, "", item.path, rank, _pointer(context, symbol), metadata,
         read_json(folder / "metrics.json") or {}, read_json(folder / "costs.json") or {},
-        tested_trades(context.store, model) if model else None,
-        context.store.library.deltas(model.model_id) if model else (),
+        tested, context.store.library.deltas(model.model_id) if model else (), model is not None and tested is None,
     )  # fmt: skip
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +17,21 @@ __all__ = ["check_pdf", "missing", "write_pdf"]
 
 NOT_INSTALLED = "WeasyPrint is not installed (the extra pdf)"
 HINT = (
-    "install the extra pdf (pip install 'huracan-engine[pdf]') and Pango (apt install libpangoft2-1.0-0), or set "
-    "reports.pdf to false"
+    "install the extra pdf (pip install 'huracan-engine[pdf]') and Pango (apt install libpangoft2-1.0-0 "
+    "libharfbuzz-subset0), or set reports.pdf to false"
 )
+
+EPOCH = "SOURCE_DATE_EPOCH"
 
 
 def missing() -> str | None:
     """Return in a line why no PDF can be made, None where one can."""
     _hush()
     try:
-        import weasyprint  # noqa: F401
+        with warnings.catch_warnings():
+            # Without that library it embeds letters by another one, and says so at each start.
+            warnings.filterwarnings("ignore", "HarfBuzz-Subset", DeprecationWarning)
+            import weasyprint  # noqa: F401
     except ImportError:
         return NOT_INSTALLED
     except OSError as error:
@@ -68,7 +77,21 @@ def write_pdf(page: str, path: Path) -> None:
     )
     style = CSS(string=faces + "body { font-family: Report, sans-serif }", font_config=configuration, url_fetcher=fetch)
     document = HTML(string=for_paper(page), url_fetcher=fetch, base_url=None)
-    document.write_pdf(path, stylesheets=[style], font_config=configuration, pdf_identifier=b"huracan")
+    with _letters_of_no_day():
+        document.write_pdf(path, stylesheets=[style], font_config=configuration, pdf_identifier=b"huracan")
+
+
+@contextmanager
+def _letters_of_no_day() -> Iterator[None]:
+    """Keep the time of day out of embedded letters: fontTools, in place of HarfBuzz-Subset, would write it there."""
+    before = os.environ.get(EPOCH)
+    os.environ[EPOCH] = "0"
+    try:
+        yield
+    finally:
+        del os.environ[EPOCH]
+        if before is not None:
+            os.environ[EPOCH] = before
 
 
 def _hush() -> None:

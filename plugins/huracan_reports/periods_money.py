@@ -11,7 +11,7 @@ from huracan.context import Context
 from huracan.store import DailyMetrics, DailyPerformance, ModelPerformance, ReportedFilter, TradeSum
 from huracan_reports.page import FORMATS
 from huracan_reports.periods import Kind, Period
-from huracan_reports.periods_portfolio import CAVEATS, champions_at, hold_models, measures_of, reigns
+from huracan_reports.periods_portfolio import CAVEATS, champions_at, hold_models, measures_in, reigns
 
 __all__ = ["Asked", "champions", "coins", "nights", "portfolio", "trading"]
 
@@ -46,10 +46,10 @@ def portfolio(asked: Asked) -> Mapping[str, Any] | None:
     held = hold_models(context, "champions", champions_at(context, period.last))
     if held is None:
         return None
-    found = measures_of(context, held, period)
+    found = measures_in(held, period)
     night = last_night(context, period.last)
     every = hold_models(context, "all coins", {each.symbol: each.model_id for each in night}) if night else None
-    beside = measures_of(context, every, period) if every else None
+    beside = measures_in(every, period) if every else None
     # A day is too short to judge by, and to be in the headline.
     inside = None if period.kind is Kind.DAILY else found["net_pnl_in_period"]
     return {

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from huracan_reports.charts import Line, line_chart
+from huracan_reports.measure_rows import measure_rows
 from huracan_reports.page import FORMATS, render
 from huracan_reports.periods import Kind
 
@@ -121,36 +122,9 @@ def _zero(count: int) -> str:
     return "bad" if count else "good"
 
 
-def _measures(portfolio: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
-    """Return (name, value of the champions, value of all coins) of each measure."""
+def _measures(portfolio: Mapping[str, Any] | None) -> list[tuple[str, list[str]]]:
+    """Return each measure with its value of the champions, and of all coins where there are any."""
     if portfolio is None or not isinstance(portfolio.get("champions"), dict):
         return []
-    ours, every = portfolio["champions"], portfolio.get("all_coins") or {}
-    found = []
-    for key, name, form in (
-        ("net_pnl_in_period", "Result on the tested days of this period", "gain"),
-        ("net_pnl", "Result over all tested days", "gain"),
-        ("days", "Tested days", "count"),
-        ("sharpe", "Sharpe ratio, a year", "ratio"),
-        ("sortino", "Sortino ratio, a year", "ratio"),
-        ("calmar", "Calmar ratio", "ratio"),
-        ("omega", "Omega ratio of daily returns", "ratio"),
-        ("max_drawdown", "Largest drawdown", "percent"),
-        ("ulcer_index", "Ulcer index", "percent"),
-        ("longest_underwater_days", "Longest time under water, days", "count"),
-        ("value_at_risk_5", "Loss that one day in twenty reaches", "percent"),
-        ("expected_shortfall_5", "Mean loss of the worst twentieth of days", "percent"),
-        ("tail_ratio", "Best days against worst days (tail ratio)", "ratio"),
-        ("mean_correlation", "Mean correlation of two coins", "ratio"),
-        ("trades", "Trades", "count"),
-        ("trade_hit_rate", "Trades won", "share"),
-    ):
-        if ours.get(key) is not None or every.get(key) is not None:
-            found.append((name, FORMATS[form](ours.get(key)), FORMATS[form](every.get(key))))
-    for key, name in (
-        ("mean_mae_bps", "Mean adverse excursion, bps"),
-        ("mean_mfe_bps", "Mean favourable excursion, bps"),
-    ):
-        both = [FORMATS["bps"]((each.get("excursions") or {}).get(key)) for each in (ours, every)]
-        found.append((name, both[0], both[1]))
-    return found
+    every = portfolio.get("all_coins")
+    return measure_rows([portfolio["champions"], *([every] if every else [])])

@@ -46,7 +46,8 @@ def write_picture(night: Night, path: Path, cache: Path) -> None:
         below.xaxis.set_major_locator(locator)
         below.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     else:
-        top.text(0.5, 0.5, "nothing was traded", transform=top.transAxes, ha="center", color=PAPER["muted"])
+        nothing = "the trades are not in the library" if everyone.missing else "nothing was traded"
+        top.text(0.5, 0.5, nothing, transform=top.transAxes, ha="center", color=PAPER["muted"])
     for axes, name in ((top, "gain"), (below, "drawdown")):
         axes.set_ylabel(name, color=PAPER["muted"], fontsize=11)
         low, high = axes.get_ylim()

@@ -13,7 +13,7 @@ import numpy as np
 from huracan.store import LibraryModel, SimulatedTrade, Store, TradeFilter
 from huracan_reports.charts import Bin
 
-__all__ = ["Group", "Tested", "drawdowns", "equity", "score_bins", "tested_trades", "wilson"]
+__all__ = ["Group", "Results", "Tested", "drawdowns", "equity", "score_bins", "tested_trades", "wilson"]
 
 LEAST_IN_BIN = 20
 """Trades below which a share of wins says nothing that is worth a dot."""
@@ -35,6 +35,16 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """What each trade earned before and after costs, and how far prices went against and for it; basis points."""
+
+    gross_bps: np.ndarray
+    net_bps: np.ndarray
+    mae_bps: np.ndarray
+    mfe_bps: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Tested:
     """The trades of a model on rows it had not seen.
 
@@ -46,6 +56,7 @@ class Tested:
     days: Sequence[date]
     growth: np.ndarray
     earned: np.ndarray
+    results: Results
     bins: Sequence[Bin]
     markets: Sequence[Group]
     volatilities: Sequence[Group]
@@ -53,9 +64,14 @@ class Tested:
     all: Group | None
 
 
-def tested_trades(store: Store, model: LibraryModel) -> Tested:
-    """Read the trades of a model and sum them up."""
+def tested_trades(store: Store, model: LibraryModel) -> Tested | None:
+    """Read the trades of a model and sum them up; None where it made some and the library has them no more.
+
+    As a flat line such a model would make the others of a portfolio look calm.
+    """
     trades = list(store.library.trades.iterate(TradeFilter(model_id=model.model_id)))
+    if model.trades and not trades:
+        return None
     first, last = model.tested_from.date(), model.tested_until.date()
     first = min([first, *(each.exited_at.date() for each in trades)])
     last = max([last, *(each.exited_at.date() for each in trades)])
@@ -74,7 +90,9 @@ def tested_trades(store: Store, model: LibraryModel) -> Tested:
         )
     }
     bins = score_bins([each.score for each in trades], [each.won for each in trades])
-    return Tested(days, growth - 1.0, earned, bins, **groups, all=_group("all", trades) if trades else None)
+    return Tested(
+        days, growth - 1.0, earned, _results(trades), bins, **groups, all=_group("all", trades) if trades else None
+    )
 
 
 def equity(returns: np.ndarray) -> list[float]:
@@ -120,6 +138,11 @@ def wilson(wins: int, count: int) -> tuple[float, float]:
     half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     whole = 1 + z * z / count
     return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+
+
+def _results(trades: Sequence[SimulatedTrade]) -> Results:
+    rows = [(each.gross_bps, each.net_bps, each.mae_bps, each.mfe_bps) for each in trades]
+    return Results(*np.array(rows, dtype=float).reshape(-1, 4).T)
 
 
 def _groups(trades: Sequence[SimulatedTrade], key: Callable[[SimulatedTrade], str]) -> list[Group]:

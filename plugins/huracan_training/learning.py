@@ -1,4 +1,4 @@
-"""Learning snapshots: what differs between each coin's new model and the one before it, and what coins have in common.
+"""Learning snapshots: what differs between each coin's new model and the one before it, and which patterns were found.
 
 Every sentence is made of numbers that stand in the models' own folders; nothing is said of what lies within noise.
 """
@@ -16,9 +16,10 @@ from huracan.clock import format_instant
 from huracan.context import Context
 from huracan.market.timeframes import bars_per_year
 from huracan.paths import read_json, write_json
+from huracan_training import patterns
 from huracan_training.folders import trusted_metadata
 
-__all__ = ["compare_models", "patterns_of", "write_snapshot"]
+__all__ = ["compare_models", "patterns_of", "rules_of", "write_snapshot"]
 
 CLEAR = 2.0
 """How many of its standard deviations between folds the importance of a feature must move to be told of."""
@@ -29,6 +30,9 @@ LEAST_SHARE = 0.02
 MOST_CHANGES = 5
 """Changes of importance that are told of a coin, the largest."""
 
+MOST_RULES = 3
+"""Rules that are told of a coin, the surest; all of them are among the patterns."""
+
 
 def write_snapshot(context: Context, models: Mapping[str, str]) -> Path | None:
     """Write tonight's snapshot for models by symbol (folders below the workspace); None where there is none.
@@ -37,6 +41,7 @@ def write_snapshot(context: Context, models: Mapping[str, str]) -> Path | None:
     """
     compared, insights = [], []
     leading: list[Mapping[str, float]] = []
+    rules: list[dict[str, Any]] = []
     for _, path in sorted(models.items()):
         folder = context.paths.workspace / path
         metadata = trusted_metadata(folder)
@@ -48,6 +53,9 @@ def write_snapshot(context: Context, models: Mapping[str, str]) -> Path | None:
             told = compare_models(before, folder)
             compared.append(told)
             insights += told["insights"]
+        found = rules_of(folder, metadata["symbol"], before)
+        insights += [each["sentence"] for each in found if each["new"]][:MOST_RULES]
+        rules += found
     if not leading:
         return None
     now = context.clock.now()
@@ -56,11 +64,11 @@ def write_snapshot(context: Context, models: Mapping[str, str]) -> Path | None:
     write_json(
         file,
         {
-            "schema": 1,
+            "schema": 2,
             "as_of": format_instant(now),
             "coins": len(leading),
             "insights": insights,
-            "patterns": patterns_of(leading),
+            "patterns": [*patterns_of(leading), *rules],
             "improvements": improvements,
             "models": [{name: value for name, value in each.items() if name != "insights"} for each in compared],
         },
@@ -174,6 +182,7 @@ def patterns_of(leading: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
     common.sort(key=lambda pair: (-pair[1], pair[0]))
     return [
         {
+            "kind": "feature",
             "feature": name,
             "coins": count,
             "of": len(leading),
@@ -182,3 +191,47 @@ def patterns_of(leading: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
         }
         for name, count in common
     ]
+
+
+def rules_of(folder: Path, symbol: str, before: Path | None) -> list[dict[str, Any]]:
+    """Return the rules of a model's folder that held on rows they had not seen, the surest first.
+
+    A rule that was found before several folds stands there once, as it did best, with the folds on which it held. It is
+    ``new`` where the coin's model before had none that asks the same of the same features.
+    """
+    known = {_shape(each) for each in _significant(before)} if before is not None else set()
+    found: dict[Any, dict[str, Any]] = {}
+    for each in sorted(_significant(folder), key=lambda rule: (rule["tested"]["p_adjusted"], rule["fold"])):
+        told = found.setdefault(_shape(each), {"kind": "rule", "symbol": symbol, **_told(each), "folds": []})
+        told["folds"].append(each["fold"])
+    for shape, told in found.items():
+        told["folds"].sort()
+        told["new"] = shape not in known
+        told["sentence"] = _rule_sentence(told)
+    return list(found.values())
+
+
+def _significant(folder: Path) -> list[Mapping[str, Any]]:
+    rules = (read_json(folder / patterns.FILE) or {}).get("rules", ())
+    return [each for each in rules if each["tested"]["significant"]]
+
+
+def _shape(rule: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return what a rule asks, without the numbers, which differ from fold to fold."""
+    return frozenset((each["feature"], each["side"]) for each in rule["conditions"])
+
+
+def _told(rule: Mapping[str, Any]) -> dict[str, Any]:
+    measured = ("rows", "hit_rate", "base_hit_rate", "mean_net_bps", "base_net_bps")
+    tested = {name: rule["tested"][name] for name in (*measured, "p_value", "p_adjusted")}
+    return {"rule": rule["rule"], "conditions": rule["conditions"], "found": rule["found"], "tested": tested}
+
+
+def _rule_sentence(told: Mapping[str, Any]) -> str:
+    tested, folds = told["tested"], told["folds"]
+    where = f"fold {folds[0]}" if len(folds) == 1 else f"folds {', '.join(map(str, folds))}"
+    return (
+        f"{told['symbol']}: where {told['rule']}, a trade would have made {tested['mean_net_bps']:+.1f} bps after costs "
+        f"against {tested['base_net_bps']:+.1f} of all rows, on {tested['rows']} rows that the rule had not seen "
+        f"({where}, p {tested['p_adjusted']:.3f})"
+    )

@@ -25,6 +25,7 @@ RENDERED = (
     "docs/reference/exit-codes.md",
     "docs/reference/cli.md",
     "docs/reference/exports.md",
+    "docs/reference/performance-analysis.md",
     "docs/decisions/README.md",
 )
 

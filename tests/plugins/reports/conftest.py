@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from huracan.context import Context
 from huracan.paths import Paths, write_json
 from huracan.store import ItemState, RunState, UniverseDecision
+from huracan.testing import make_context as build_context
 from library_rows import LAST_NIGHT, Recorded, made_models
 
 AS_OF = datetime(2023, 12, 30, 2, tzinfo=UTC)
@@ -31,11 +33,49 @@ class Played:
         return self.context.paths.workspace / "reports" / "nightly" / f"{LAST_NIGHT:%Y%m%d}"
 
 
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without a row: to make its tables takes longer than most tests here."""
+    folder = tmp_path_factory.mktemp("new")
+    build_context(folder, plugins=()).store.close()
+    return folder / "huracan.db"
+
+
+@pytest.fixture
+def make_context(make_context: Callable[..., Context], workspace: Path, new_database: Path) -> Callable[..., Context]:
+    """Build contexts as everywhere, in a workspace whose database has its tables already."""
+    if not workspace.exists():
+        workspace.mkdir()
+        shutil.copy(new_database, workspace)
+    return make_context
+
+
 @pytest.fixture
 def play(make_context: Callable[..., Context]) -> Play:
-    """Play a night of ``coins`` coins with ``trades`` trades each; ``failed`` and ``skipped`` name coins and why.
+    """Play nights, as ``player_of`` says."""
+    return player_of(make_context)
 
-    Only a ``whole`` report has PDF and picture: they take seconds.
+
+@pytest.fixture(scope="module")
+def play_once(tmp_path_factory: pytest.TempPathFactory, new_database: Path) -> Iterator[Play]:
+    """Play nights that several tests look at and none changes, each in a workspace of its own."""
+    made: list[Context] = []
+
+    def make(*args: Any, **options: Any) -> Context:
+        folder = tmp_path_factory.mktemp("night")
+        shutil.copy(new_database, folder)
+        made.append(build_context(folder, *args, **options))
+        return made[-1]
+
+    yield player_of(make)
+    for context in made:
+        context.store.close()
+
+
+def player_of(make_context: Callable[..., Context]) -> Play:
+    """Return what plays a night of ``coins`` coins with ``trades`` trades each.
+
+    ``failed`` and ``skipped`` name coins and why. Only a ``whole`` report has PDF and picture: they take seconds.
     """
 
     def build(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,8 +21,11 @@ from huracan.context import Context, RunInfo
 from huracan.errors import StopRequested, UsageError
 from huracan.paths import write_json
 from huracan.store import BreakerEvent, HealthResult, RunState, Store, Trade
+from huracan.testing import make_context as build_context
 from huracan.testing import stand_in
-from huracan.types import CheckState, Event, Outcome, ReportSection, Severity
+from huracan.types import CheckState, Event, Message, Outcome, ReportSection, Severity
+from huracan_email.letter import make_letter
+from huracan_email.settings import EmailSettings
 from huracan_maintenance.report import run as daily_report
 from huracan_reports import periods_document
 from huracan_reports.chat import report as chat
@@ -30,6 +34,7 @@ from huracan_reports.pdf import missing
 from huracan_reports.periods import Kind, Period
 from huracan_reports.periods_job import run
 from huracan_reports.periods_write import write_period
+from huracan_telegram.render import draft_of
 from library_rows import fill_library, made_models
 
 MONDAY = date(2024, 1, 1)
@@ -53,6 +58,27 @@ def reporting(make_context: Callable[..., Context]) -> Callable[..., Context]:
         return begin(context, day)
 
     return build
+
+
+@pytest.fixture
+def december(reporting: Callable[..., Context], workspace: Path, december_folder: Path) -> Callable[..., Context]:
+    """Build a context as ``reporting`` does, in a workspace that a December filled."""
+
+    def build(settings: dict[str, Any] | None = None, day: date = MONDAY, **options: Any) -> Context:
+        shutil.copytree(december_folder, workspace, dirs_exist_ok=True)
+        return reporting(settings, day, **options)
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def december_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace that ``a_december`` leaves: made once, and copied for each test."""
+    folder = tmp_path_factory.mktemp("december") / "work"
+    context = build_context(folder, NO_FILES, plugins=("maintenance", "reports"))
+    a_december(context)
+    context.store.close()
+    return folder
 
 
 def begin(context: Context, day: date) -> Context:
@@ -173,9 +199,8 @@ def test_on_monday_the_first_week_and_month_are_told_with_page_and_figures(
         assert each.fields["lines"][0].startswith("simulated on the")
 
 
-def test_the_figures_are_those_of_the_champions_trades(reporting: Callable[..., Context], workspace: Path) -> None:
-    context = reporting()
-    a_december(context)
+def test_the_figures_are_those_of_the_champions_trades(december: Callable[..., Context], workspace: Path) -> None:
+    context = december()
     run(context)
     champions = {f"{symbol}/20231230_020000Z" for symbol in COINS[:3]}
     days: dict[date, float] = {}
@@ -196,10 +221,9 @@ def test_the_figures_are_those_of_the_champions_trades(reporting: Callable[..., 
 
 
 def test_the_curve_is_called_simulated_and_shown_beside_that_of_all_coins(
-    reporting: Callable[..., Context], workspace: Path
+    december: Callable[..., Context], workspace: Path
 ) -> None:
-    context = reporting()
-    a_december(context)
+    context = december()
     run(context)
     text = Reader(page(workspace, "weekly", WEEK)).text
     assert "trades on rows that the models had not seen, after costs, not trades that were made" in text
@@ -211,10 +235,9 @@ def test_the_curve_is_called_simulated_and_shown_beside_that_of_all_coins(
 
 
 def test_a_champion_whose_trades_were_cleaned_away_is_named_and_does_not_calm_the_curve(
-    reporting: Callable[..., Context], workspace: Path
+    december: Callable[..., Context], workspace: Path
 ) -> None:
-    context = reporting()
-    a_december(context)
+    context = december()
     context.store.library.forget(["SOL-USDT/20231230_020000Z"], trades_only=True)
     run(context)
     portfolio = document(workspace, "weekly", WEEK)["sections"]["portfolio"]
@@ -224,10 +247,9 @@ def test_a_champion_whose_trades_were_cleaned_away_is_named_and_does_not_calm_th
 
 
 def test_changes_of_champions_are_those_of_the_period_even_when_it_is_told_later(
-    reporting: Callable[..., Context], workspace: Path
+    december: Callable[..., Context], workspace: Path
 ) -> None:
-    context = reporting(day=date(2024, 1, 10))
-    a_december(context)
+    context = december(day=date(2024, 1, 10))
     crown(workspace, "ADA-USDT", ("ADA-USDT/20240105_020000Z", "2024-01-05", None))
     run(context)
     champions = document(workspace, "weekly", WEEK)["sections"]["champions"]
@@ -240,9 +262,8 @@ def test_changes_of_champions_are_those_of_the_period_even_when_it_is_told_later
     assert not any("ADA" in line for line in champions["lines"])
 
 
-def test_a_period_is_told_once(reporting: Callable[..., Context], workspace: Path) -> None:
-    context = reporting()
-    a_december(context)
+def test_a_period_is_told_once(december: Callable[..., Context], workspace: Path) -> None:
+    context = december()
     run(context)
     before = (workspace / f"reports/weekly/{WEEK}.html").stat().st_mtime_ns
     again = run(begin(context, MONDAY + timedelta(days=1)))
@@ -251,9 +272,8 @@ def test_a_period_is_told_once(reporting: Callable[..., Context], workspace: Pat
     assert len(told(context)) == 2
 
 
-def test_a_report_that_clean_up_took_away_is_not_told_again(reporting: Callable[..., Context], workspace: Path) -> None:
-    context = reporting()
-    a_december(context)
+def test_a_report_that_clean_up_took_away_is_not_told_again(december: Callable[..., Context], workspace: Path) -> None:
+    context = december()
     ledger = context.store.ledger
     for state, expected in ((RunState.PARTLY_FAILED, Outcome.DONE), (RunState.DONE, Outcome.NOTHING_TO_DO)):
         ledger.begin_job(context.current_run.run_id, "period-reports", at(MONDAY))
@@ -283,10 +303,9 @@ def test_on_the_first_day_of_an_installation_there_is_nothing_to_tell(reporting:
 
 
 def test_who_is_killed_after_telling_tells_again_and_nobody_is_never_told(
-    reporting: Callable[..., Context], workspace: Path
+    december: Callable[..., Context], workspace: Path
 ) -> None:
-    context = reporting()
-    a_december(context)
+    context = december()
 
     def killed(made: Made) -> None:
         assert made.page.is_file()
@@ -299,9 +318,8 @@ def test_who_is_killed_after_telling_tells_again_and_nobody_is_never_told(
     assert len(told(context)) == 2
 
 
-def test_the_same_period_gives_the_same_bytes(reporting: Callable[..., Context], workspace: Path) -> None:
-    context = reporting({"reports": {"pdf": missing() is None}})
-    a_december(context)
+def test_the_same_period_gives_the_same_bytes(december: Callable[..., Context], workspace: Path) -> None:
+    context = december({"reports": {"pdf": missing() is None}})
     week = Period.holding(Kind.WEEKLY, date(2023, 12, 27))
     made, problems = write_period(context, week)
     assert problems == []
@@ -316,10 +334,9 @@ def test_the_same_period_gives_the_same_bytes(reporting: Callable[..., Context],
 
 
 def test_a_report_of_a_running_week_says_so_and_is_written_again_when_it_is_over(
-    reporting: Callable[..., Context], workspace: Path
+    december: Callable[..., Context], workspace: Path
 ) -> None:
-    context = reporting()
-    a_december(context)
+    context = december()
     week = Period.holding(Kind.WEEKLY, date(2023, 12, 27))
     write_period(context, week, whole=False)
     assert "This period is not over yet" in page(workspace, "weekly", WEEK)
@@ -363,9 +380,8 @@ def test_what_went_wrong_in_the_week_is_on_the_page_and_on_the_phone(
     assert "no candles &lt;b&gt;at all&lt;/b&gt;" in shown
 
 
-def test_a_name_from_outside_cannot_write_into_the_page(reporting: Callable[..., Context], workspace: Path) -> None:
-    context = reporting()
-    a_december(context)
+def test_a_name_from_outside_cannot_write_into_the_page(december: Callable[..., Context], workspace: Path) -> None:
+    context = december()
     file = workspace / "champions/history/BTC-USDT.json"
     hostile = '<script>alert(1)</script>"><img src=//evil.example>'
     file.write_text(file.read_text().replace("passed every gate", json.dumps(hostile)[1:-1]))
@@ -378,13 +394,12 @@ def test_a_name_from_outside_cannot_write_into_the_page(reporting: Callable[...,
 
 
 def test_a_section_that_fails_costs_its_own_part_alone(
-    reporting: Callable[..., Context], workspace: Path, monkeypatch: pytest.MonkeyPatch
+    december: Callable[..., Context], workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(asked: object) -> None:
         raise RuntimeError("cannot be read")
 
-    context = reporting()
-    a_december(context)
+    context = december()
     monkeypatch.setattr(periods_document, "SECTIONS", {**periods_document.SECTIONS, "health": broken})
     result = run(context)
     assert result.outcome is Outcome.PARTLY_FAILED
@@ -405,14 +420,13 @@ def test_a_hundred_champions_are_a_small_page(reporting: Callable[..., Context],
 
 
 def test_the_day_gets_a_page_of_its_report_with_sections_of_other_plugins_and_one_message(
-    make_context: Callable[..., Context], reporting: Callable[..., Context], workspace: Path
+    make_context: Callable[..., Context], december: Callable[..., Context], workspace: Path
 ) -> None:
     def mine(context: Context, day: date) -> dict[str, Any]:
         return {"headline": "all orders filled", "summary": "Orders of <today>.", "lines": ["12 orders"]}
 
     hook = hookimpl(lambda: [ReportSection("orders", mine)])
-    context = reporting(extra=(stand_in("mine", huracan_report_sections=hook),))
-    a_december(context)
+    context = december(extra=(stand_in("mine", huracan_report_sections=hook),))
     assert daily_report(context).outcome is Outcome.DONE
     before = (workspace / "reports/daily/2024-01-01.json").read_bytes()
     assert "daily 2024-01-01" in run(context).summary
@@ -431,10 +445,9 @@ def test_the_day_gets_a_page_of_its_report_with_sections_of_other_plugins_and_on
 
 
 def test_the_command_writes_where_it_is_told_and_the_chat_answers_from_what_is_written(
-    reporting: Callable[..., Context], workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    december: Callable[..., Context], workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    context = reporting()
-    a_december(context)
+    context = december()
     with pytest.raises(UsageError, match="there is no weekly report yet"):
         chat(context, ["weekly"])
     run(context)
@@ -451,6 +464,27 @@ def test_the_command_writes_where_it_is_told_and_the_chat_answers_from_what_is_w
     assert sorted(each.name for each in elsewhere.iterdir()) == ["2023-12.html", "2023-12.json"]
     assert main(["-c", str(file), "report", "daily", "--date", "2023-12-05"]) != 0
     assert "there is no daily report of 2023-12-05" in capsys.readouterr().err
+
+
+def test_the_letter_and_the_phone_get_the_picture_of_the_curves_and_the_page(
+    december: Callable[..., Context], workspace: Path
+) -> None:
+    context = december({"reports": {"pdf": False}})
+    assert daily_report(context).outcome is Outcome.DONE
+    run(context)
+    events = told(context)
+    assert len(events) == 3
+    for event in events:
+        message = Message(event.title, (event,))
+        letter = make_letter(context, EmailSettings(to=("owner@example.org",)), message)
+        sent = [(part.get_filename(), part.get_content_type()) for part in letter.iter_attachments()]
+        picture, page_file = Path(event.fields["picture"]), Path(*event.fields["files"])
+        assert sent == [(picture.name, "image/png"), (page_file.name, "text/html")]
+        assert (workspace / picture).read_bytes().startswith(b"\x89PNG")
+        draft = draft_of(context, message)
+        assert [(each.path, each.picture) for each in draft.attachments] == [
+            (str(picture), True), (str(page_file), False)
+        ]  # fmt: skip
 
 
 def test_a_store_without_anything_has_a_report_all_the_same(reporting: Callable[..., Context], workspace: Path) -> None:
