@@ -119,7 +119,7 @@ class _GateCheck:
                 verdict = self._judge(dict.fromkeys(self._metrics, odd))
             except (ValueError, OverflowError, ArithmeticError):
                 continue  # a gate that raises has not passed its model
-            if verdict.passed:
+            if verdict.passed and _unsound(verdict, self._gate.name) is None:  # the night refuses what is no verdict
                 return f"it lets a model pass whose measures are {odd}"
         return None
 

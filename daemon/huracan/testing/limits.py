@@ -1,15 +1,17 @@
-"""Calls what may hang, or take the process with it."""
+"""Calls what may hang, or change how this process is ended."""
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Answer", "TooSlowError", "within"]
+__all__ = ["Answer", "TooSlowError", "signals_kept", "within"]
 
 T = TypeVar("T")
 
@@ -52,3 +54,15 @@ def within(limit: float, function: Callable[[], T]) -> Answer[T]:
     if not kept:
         raise TooSlowError(f"no answer within {limit:g} s")
     return kept[0]
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Give back, at the end of the block, what listened to SIGTERM and Ctrl-C before. In the main thread alone."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)

@@ -94,9 +94,8 @@ def _rules(
 ) -> Iterator[Rule]:
     def context() -> Context:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huracan-kit-")))
-        known = list(installed())
-        bundled = [each.name for each in known if each.dist is not None and each.dist.name == HOST_DISTRIBUTION]
-        extra = [] if subject.entry in known else [subject.entry]
+        bundled = [each.name for each in installed() if each.dist is not None and each.dist.name == HOST_DISTRIBUTION]
+        extra = [] if any(each.name == subject.name for each in installed()) else [subject.entry]
         made = make_context(folder / "work", settings, plugins=[*bundled, subject.name], extra=extra)
         stack.callback(made.store.close)
         return made

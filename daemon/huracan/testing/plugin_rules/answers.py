@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +18,7 @@ from huracan.testing.limits import TooSlowError
 from huracan.testing.plugin_rules.subject import HOOKS, KINDS, Subject
 from huracan.testing.rules import Rule
 
-__all__ = ["answer_rules", "referred"]
+__all__ = ["answer_rules", "callable_ones"]
 
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _FORMS: Mapping[str, tuple[str, str]] = {
@@ -45,6 +44,10 @@ _ARGUMENTS: Mapping[str, int] = {
 """How many arguments each function of a value is called with."""
 
 
+_REFERRING = {"huracan_jobs": 1, "huracan_services": 1, "huracan_chat_commands": 2}
+_OPTIONAL = frozenset({"parts", "fit_watched", "check", "is_set", "restore"})
+
+
 def answer_rules(subject: Subject) -> Iterator[Rule]:
     """Yield P9 to P16, in order."""
     check = _Check(subject)
@@ -58,14 +61,41 @@ def answer_rules(subject: Subject) -> Iterator[Rule]:
     yield "P16", "functions take their arguments", check.arguments
 
 
-def referred(subject: Subject) -> Iterator[tuple[str, str, int]]:
-    """Yield who refers to a function, the reference, and how many arguments it is called with."""
-    for hook, count in (("huracan_jobs", 1), ("huracan_services", 1), ("huracan_chat_commands", 2)):
-        for each in subject.of(hook):
-            yield f"{KINDS[hook]} {each.name}", each.run, count
-    for each in subject.of("huracan_commands"):
-        for name in ("configure", "run"):
-            yield f"command {each.name}", f"{each.module}:{name}", 1
+def callable_ones(subject: Subject, hook: str) -> Iterator[Any]:
+    """Yield the values of a hook whose functions can be called as they will be; P15 and P16 name the others."""
+    for each in subject.of(hook):
+        if _wrong_reference(hook, each) is None and _wrong_function(each) is None:
+            if all(_refuses(resolve(name, each.name), count) is None for name, count in _references(hook, each)):
+                yield each
+
+
+def _references(hook: str, value: Any) -> Iterator[tuple[str, int]]:
+    """Yield the references of a value, and with how many arguments each is called."""
+    if hook == "huracan_commands":
+        yield from ((f"{value.module}:{name}", 1) for name in ("configure", "run"))
+    elif hook in _REFERRING:
+        yield value.run, _REFERRING[hook]
+
+
+def _wrong_reference(hook: str, value: Any) -> str | None:
+    for reference, _ in _references(hook, value):
+        try:
+            resolve(reference, f"{KINDS[hook]} {value.name}")
+        except PluginError as error:
+            return str(error)
+        except BaseException as error:  # noqa: BLE001 - its module may raise anything
+            return f"{KINDS[hook]} {value.name}: {reference} cannot be loaded: {type(error).__name__}: {error}"
+    return None
+
+
+def _wrong_function(value: Any) -> str | None:
+    for name in (field.name for field in fields(value)):
+        function, count = getattr(value, name), _ARGUMENTS.get(f"{type(value).__name__}.{name}")
+        if count is None or (function is None and name in _OPTIONAL):
+            continue
+        if wrong := _refuses(function, count):
+            return f"its {name} {wrong}"
+    return None
 
 
 class _Check:
@@ -148,32 +178,20 @@ class _Check:
         return None
 
     def references(self) -> str | None:
-        for who, reference, _ in referred(self._subject):
-            try:
-                resolve(reference, who)
-            except PluginError as error:
-                return str(error)
-            except BaseException as error:  # noqa: BLE001 - its module may raise anything
-                return f"{who}: {reference} cannot be loaded: {type(error).__name__}: {error}"
-        return None
+        pairs = ((hook, each) for hook in self._subject.hooks for each in self._subject.of(hook))
+        return next(filter(None, (_wrong_reference(hook, each) for hook, each in pairs)), None)
 
     def arguments(self) -> str | None:
-        for who, reference, count in referred(self._subject):
-            module, _, name = reference.partition(":")
-            found = getattr(importlib.import_module(module), name, None)
-            if found is not None and (wrong := _refuses(found, count)):
-                return f"{who}: {reference} {wrong}"
-        for who, each in self._subject.values():
-            for name in (field.name for field in fields(each)):
-                function, count = getattr(each, name), _ARGUMENTS.get(f"{type(each).__name__}.{name}")
-                if count is None or (function is None and name in _OPTIONAL):
+        for hook in self._subject.hooks:
+            for each in self._subject.of(hook):
+                if wrong := _wrong_function(each):
+                    return f"{KINDS[hook]} {each.name}: {wrong}"
+                if _wrong_reference(hook, each) is not None:
                     continue
-                if wrong := _refuses(function, count):
-                    return f"{who}: its {name} {wrong}"
+                for reference, count in _references(hook, each):
+                    if wrong := _refuses(resolve(reference, each.name), count):
+                        return f"{KINDS[hook]} {each.name}: {reference} {wrong}"
         return None
-
-
-_OPTIONAL = frozenset({"parts", "fit_watched", "check", "is_set", "restore"})
 
 
 def _collision(kind: str, names: Iterable[str], taken: dict[str, str]) -> str | None:

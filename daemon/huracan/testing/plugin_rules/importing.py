@@ -90,7 +90,7 @@ class _Check:
 
     def imports_at_once(self) -> str | None:
         seconds = self._imported.seconds
-        if seconds is None:
+        if seconds is None or self._subject.unusable:
             raise NotAskedError("it cannot be imported")
         limit = self._import_seconds
         return f"importing it takes {seconds:.1f} s, longer than {limit:g} s" if seconds > limit else None

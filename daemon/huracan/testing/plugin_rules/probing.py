@@ -61,9 +61,10 @@ def probe(module: str, hooks: Sequence[str], libraries: Iterable[str], limit: fl
 def _start(printed: IO[bytes], writing: int) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, sys.path))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-P", "-m", "huracan.testing.plugin_rules.probe"]
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "huracan.testing.plugin_rules.probe"], stdin=subprocess.PIPE, stdout=printed, stderr=printed,
-        pass_fds=[writing], env=environment, start_new_session=True,
+        command, stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=[writing], env=environment,
+        start_new_session=True,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from huracan.run.graph import ordered
 from huracan.run.references import resolve
 from huracan.testing.exports import check_export
 from huracan.testing.limits import TooSlowError, within
+from huracan.testing.plugin_rules.answers import callable_ones
 from huracan.testing.plugin_rules.reports import not_json
 from huracan.testing.plugin_rules.subject import Subject
 from huracan.testing.rules import BrokenRuleError, NotAskedError, Rule
@@ -90,7 +91,7 @@ class _Check:
         return None
 
     def commands(self) -> str | None:
-        for command in self._subject.of("huracan_commands"):
+        for command in callable_ones(self._subject, "huracan_commands"):
             said = io.StringIO()
             with redirect_stdout(said), redirect_stderr(said):
                 parser = make_parser(command.name, importlib.import_module(command.module))
@@ -106,7 +107,7 @@ class _Check:
     # ------------------------------------------------------------------------------------------------------ answers
 
     def checks(self) -> str | None:
-        for check in self._subject.of("huracan_checks"):
+        for check in callable_ones(self._subject, "huracan_checks"):
             if not (math.isfinite(check.interval) and check.interval > 0):
                 return f"check {check.name}: its interval is {check.interval} s"
             given = None if check.requirement else self._context
@@ -121,7 +122,7 @@ class _Check:
         return None
 
     def exports(self) -> str | None:
-        for export in self._subject.of("huracan_exports"):
+        for export in callable_ones(self._subject, "huracan_exports"):
             results = self._within(lambda export=export: check_export(export, self._context, ExportScope(DAY, DAY)))
             broken = [f"{each.rule} {each.title}: {each.failed}" for each in results if each.failed]
             if broken:
@@ -129,7 +130,7 @@ class _Check:
         return None
 
     def chat(self) -> str | None:
-        for command in self._subject.of("huracan_chat_commands"):
+        for command in callable_ones(self._subject, "huracan_chat_commands"):
             if command.confirm and not command.acts:
                 return f"chat command {command.name} asks first although it changes nothing: say acts=True"
             if command.acts:
@@ -148,7 +149,7 @@ class _Check:
         return None
 
     def channels(self) -> str | None:
-        for notifier in self._subject.of("huracan_notifiers"):
+        for notifier in callable_ones(self._subject, "huracan_notifiers"):
             if wrong := self._bad_channel(notifier):
                 return f"notifier {notifier.name}: {wrong}"
         return None
@@ -167,11 +168,11 @@ class _Check:
         return None if isinstance(answer, bool) else f"is_set answers with {answer!r}, not with yes or no"
 
     def nothing_yet(self) -> str | None:
-        for section in self._subject.of("huracan_report_sections"):
+        for section in callable_ones(self._subject, "huracan_report_sections"):
             written = self._calmly(f"report section {section.name}", lambda s=section: s.write(self._context, DAY))
             if wrong := not_json(written):
                 return f"report section {section.name}: {wrong}"
-        for number, source in enumerate(self._subject.of("huracan_backup_sources")):
+        for number, source in enumerate(callable_ones(self._subject, "huracan_backup_sources")):
             folder = self._context.paths.workspace.parent / f"collected-{number}"
             folder.mkdir()
             before = _tree(self._context.paths.workspace)

@@ -13,7 +13,7 @@ from typing import Any
 from huracan import types as values
 from huracan.plugin import spec
 from huracan.plugin.manager import HOST_DISTRIBUTION, EntryPointLike, Plugins, installed
-from huracan.testing.limits import within
+from huracan.testing.limits import signals_kept, within
 from huracan.testing.rules import NotAskedError
 
 __all__ = ["HOOKS", "KINDS", "Subject", "find"]
@@ -72,8 +72,9 @@ class Subject:
         if self.unusable:
             raise NotAskedError(f"{self.unusable}, see the first rule that is broken")
         try:
-            loaded = within(self._limit, self.entry.load).value
-        except Exception as error:  # noqa: BLE001 - whatever a module raises
+            with signals_kept():
+                loaded = self.entry.load()
+        except BaseException as error:  # noqa: BLE001 - whatever a module raises
             raise NotAskedError(f"its module cannot be imported: {type(error).__name__}: {error}") from None
         if not isinstance(loaded, ModuleType):
             raise NotAskedError(f"its entry point is {type(loaded).__name__}, no module")
@@ -108,7 +109,7 @@ class Subject:
         answer = self.raw.get(hook) if hook in self.hooks else None
         if not isinstance(answer, tuple) or isinstance(answer[0], str):
             return []
-        return [each for each in answer[0] if isinstance(each, HOOKS[hook])]
+        return [each for each in answer[0] if isinstance(each, HOOKS[hook]) and type(each) is not values.Export]
 
     def values(self) -> Iterator[tuple[str, Any]]:
         """Yield every value of the right kind with the way in which it is named to a person (``job train``)."""
