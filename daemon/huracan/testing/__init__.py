@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from huracan.testing.contexts import MovedClock, RecordingProgress, StandInEntryPoint, make_context, stand_in
-    from huracan.testing.exchanges import assert_exchange, check_exchange
+    from huracan.testing.exchanges import ExchangeCase, assert_exchange, check_exchange
     from huracan.testing.exports import assert_export, check_export
     from huracan.testing.features import assert_features, check_features
     from huracan.testing.judges import assert_gate, assert_universe_rule, check_gate, check_universe_rule
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from huracan.testing.trainers import assert_trainer, check_trainer
 
 __all__ = [
-    "MovedClock", "Night", "OtherSide", "RecordingProgress", "RuleResult", "StandInEntryPoint", "assert_exchange",
+    "ExchangeCase", "MovedClock", "Night", "OtherSide", "RecordingProgress", "RuleResult", "StandInEntryPoint", "assert_exchange",
     "assert_export", "assert_features", "assert_gate", "assert_notifier", "assert_plugin", "assert_remote_store",
     "assert_trainer", "assert_universe_rule", "check_exchange", "check_export", "check_features", "check_gate",
     "check_notifier", "check_plugin", "check_remote_store", "check_trainer", "check_universe_rule", "make_context",
@@ -32,7 +32,7 @@ __all__ = [
 
 _HOMES = {
     "contexts": ("MovedClock", "RecordingProgress", "StandInEntryPoint", "make_context", "stand_in"),
-    "exchanges": ("assert_exchange", "check_exchange"),
+    "exchanges": ("ExchangeCase", "assert_exchange", "check_exchange"),
     "exports": ("assert_export", "check_export"),
     "features": ("assert_features", "check_features"),
     "judges": ("assert_gate", "assert_universe_rule", "check_gate", "check_universe_rule"),

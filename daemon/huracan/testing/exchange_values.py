@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from huracan.types import (
 __all__ = ["bad_extras", "bad_market", "bad_ticker", "impossible_bar"]
 
 
-def bad_market(market: Market, now: datetime) -> str | None:
+def bad_market(market: Any, now: datetime) -> str | None:
     """Say why a market cannot be; None where it can."""
     if not isinstance(market, Market):
         return f"a market is {type(market).__name__}, not Market"
@@ -33,8 +34,9 @@ def bad_market(market: Market, now: datetime) -> str | None:
     # A perpetual that is settled in something else than its quote says so behind a colon.
     if not market.base or not market.quote or name.partition(":")[0] != plain:
         return f"{name} is not called {plain}"
-    if not isinstance(market.kind, MarketKind):
-        return f"{name} is of the kind {market.kind!r}"
+    kind: Any = market.kind
+    if not isinstance(kind, MarketKind):
+        return f"{name} is of the kind {kind!r}"
     for side in ("taker_fee_bps", "maker_fee_bps"):
         fee = getattr(market, side)
         if not (math.isfinite(fee) and -50 <= fee <= 500):
@@ -48,7 +50,7 @@ def bad_market(market: Market, now: datetime) -> str | None:
     return None
 
 
-def bad_ticker(ticker: Ticker, now: datetime) -> str | None:
+def bad_ticker(ticker: Any, now: datetime) -> str | None:
     """Say why a ticker cannot be; None where it can."""
     if not isinstance(ticker, Ticker):
         return f"a ticker is {type(ticker).__name__}, not Ticker"
@@ -90,7 +92,7 @@ def bad_extras(exchange: Exchange, symbol: str, now: datetime, bar: int) -> str 
     if isinstance(exchange, FundingSource) and (wrong := _bad_funding(exchange, symbol, now, bar)):
         return f"funding: {wrong}"
     if isinstance(exchange, SelfCheck):
-        answer = exchange.check()
+        answer: Any = exchange.check()
         if not isinstance(answer, CheckResult):
             return f"check answers with {type(answer).__name__}, not CheckResult"
         if answer.state is not CheckState.OK and not answer.hint:

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -137,8 +137,9 @@ class _Check:
     def _whole(self) -> Candles:
         """The last 400 bars' span. Raises NotAskedError where it is too short to ask anything about."""
         found = self._candles(self._now - 400 * self._bar, FAR)
-        if len(found) < 100 or not (np.diff(found.timestamp) > 0).all():
-            raise NotAskedError(f"{self._case.symbol} has {len(found)} candles in order in the last 400 bars")
+        in_order = (np.diff(found.timestamp) > 0).all() and not (found.timestamp % self._bar).any()
+        if len(found) < 100 or not in_order:
+            raise NotAskedError(f"{self._case.symbol} has {len(found)} candles, in order or not, in the last 400 bars")
         return found
 
     # ----------------------------------------------------------------------------------------------------- markets
@@ -193,7 +194,7 @@ class _Check:
     # ----------------------------------------------------------------------------------------------------- candles
 
     def order(self) -> str | None:
-        pages = self._pages(self._now - 400 * self._bar, FAR)
+        pages: list[Any] = self._pages(self._now - 400 * self._bar, FAR)
         if not pages:
             return f"{self._case.symbol} has no candles in the last 400 bars"
         for page in pages:
@@ -251,7 +252,7 @@ class _Check:
     def earlier_clock(self) -> str | None:
         whole = self._whole
         close = int(whole.timestamp[-60]) + self._bar
-        found = self._at(self._case.now - timedelta(milliseconds=self._now - close), int(whole.timestamp[0]))
+        found = self._at(self._case.now - timedelta(milliseconds=self._now - close), int(whole.timestamp[0]) - 1)
         if len(found) and found.timestamp[-1] + self._bar > close:
             return f"as of {close} it shows a bar that closes at {int(found.timestamp[-1]) + self._bar}"
         return _other(found, whole.take(slice(0, len(whole) - 59)), "as of an earlier instant")
@@ -280,7 +281,7 @@ class _Check:
 
     def problems(self) -> str | None:
         self._exchange.markets()
-        told = list(self._exchange.problems())
+        told: list[Any] = list(self._exchange.problems())
         if odd := [line for line in told if not isinstance(line, str) or not line.strip() or "\n" in line]:
             return f"{odd[0]!r} is no line"
         silent = [name for name in self._case.broken if not any(name in line for line in told)]
@@ -288,7 +289,7 @@ class _Check:
 
     def left_pages(self) -> str | None:
         whole = self._whole
-        since, until = int(whole.timestamp[0]), FAR
+        since, until = int(whole.timestamp[0]) - 1, FAR
         for _ in range(3):
             next(iter(self._exchange.candles(self._case.symbol, self._case.timeframe, since, until)), None)
         return _other(self._candles(since, until), whole, "after pages that nobody read")
@@ -296,10 +297,10 @@ class _Check:
     def threads(self) -> str | None:
         if not isinstance(self._exchange, ConcurrentSource):
             return None
-        count = self._exchange.requests_at_once
+        count: Any = self._exchange.requests_at_once
         if not isinstance(count, int) or count < 1:
             return f"requests_at_once is {count!r}"
-        since = int(self._whole.timestamp[0])
+        since = int(self._whole.timestamp[0]) - 1
         with ThreadPoolExecutor(min(count, 8)) as pool:
             answers = list(pool.map(lambda _: self._candles(since, FAR), range(8)))
         return next(filter(None, (_other(each, self._whole, "asked by several threads") for each in answers)), None)

@@ -105,8 +105,9 @@ class _Check:
             return f"{export.name!r} cannot be the name of a file"
         if ("*" in export.name) != (export.parts is not None):
             return "a * in the name and parts belong together"
-        if not (isinstance(export.version, int) and export.version >= 1):
-            return f"its version is {export.version!r}"
+        version: Any = export.version
+        if not isinstance(version, int) or version < 1:
+            return f"its version is {version!r}"
         if isinstance(export, FileExport):
             return None if _SUFFIX.fullmatch(export.suffix) else f"its suffix is {export.suffix!r}"
         if not isinstance(export, TableExport):
@@ -116,7 +117,7 @@ class _Check:
     def parts(self) -> str | None:
         if self._export.parts is None:
             return None
-        found = list(self._export.parts(self._context, self._scope))
+        found: list[Any] = list(self._export.parts(self._context, self._scope))
         odd = [each for each in found if not isinstance(each, str) or not each]
         if odd:
             return f"{odd[0]!r} is no part"
@@ -124,7 +125,7 @@ class _Check:
 
     def written(self) -> str | None:
         for scope in self._scopes():
-            counts = {}
+            counts: dict[str, Any] = {}
             for form in self._forms():
                 content, counts[form] = self._write(scope, form)
                 if not isinstance(counts[form], int) or counts[form] < 0:

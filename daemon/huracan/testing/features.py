@@ -34,6 +34,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,8 @@ class _Check:
 
     def __init__(self, features: FeatureSet, cuts: int, seed: int, slowest: float) -> None:
         self._features, self._seed, self._slowest = features, seed, slowest
-        self._rows = ROWS + max(0, features.warmup if isinstance(features.warmup, int) else 0)
+        warmup: Any = features.warmup
+        self._rows = ROWS + max(0, warmup if isinstance(warmup, int) else 0)
         self._wavers = self._leaks = False
         draw = np.random.default_rng(seed)
         span = np.arange(self._rows // 4, self._rows - 2)
@@ -130,8 +132,8 @@ class _Check:
             found = self._compute(self._given)
         except Exception as error:  # noqa: BLE001 - F2 says so
             raise NotAskedError(f"it cannot be computed: {error}") from None
-        if any(array.shape != (self._rows,) for array in found.values()):
-            raise NotAskedError("its columns are not as long as the candles")
+        if not found or any(array.shape != (self._rows,) for array in found.values()):
+            raise NotAskedError("it has no columns that are as long as the candles")
         return found
 
     @property
@@ -148,7 +150,7 @@ class _Check:
         return {name: np.asarray(found[name], dtype=np.float64) for name in self._features.columns}
 
     def declared(self) -> str | None:
-        each = self._features
+        each: Any = self._features
         if not each.columns:
             return "it has no columns"
         if odd := [name for name in each.columns if not _COLUMN.fullmatch(str(name))]:
@@ -173,7 +175,7 @@ class _Check:
     def arrays(self) -> str | None:
         rows = len(self._given.candles)
         with warnings.catch_warnings(action="ignore"):
-            found = self._features.compute(self._given)
+            found: Mapping[str, Any] = self._features.compute(self._given)
         for name, array in found.items():
             if not isinstance(array, np.ndarray):
                 return f"{name} is {type(array).__name__}, no array"
@@ -215,6 +217,7 @@ class _Check:
         return self._moved((at, scaled_reference(self._given, at), "changed in the references") for at in self._cuts)
 
     def gaps(self) -> str | None:
+        _ = self._comparable
         given = with_gaps(self._given, self._seed)
         rows = len(given.candles)
         whole = self._compute(given)
@@ -222,7 +225,10 @@ class _Check:
             return f"{odd[0]} has another length than the candles where bars are missing"
         if self._leaks:
             return None  # F6 and F7 say so
-        cuts = [at for at in self._cuts if at < rows - 2][::3]
+        # Where bars are missing before the cut, a look over the gap ends behind it.
+        steps = np.diff(given.candles.timestamp)
+        after_gaps = np.flatnonzero(steps > steps.min()) + 1
+        cuts = [*self._cuts[:2], int(steps.argmax()) + 1, *after_gaps[:: max(1, len(after_gaps) // 4)].tolist()]
         return self._moved(((at, cut(given, at), "cut off") for at in cuts), whole)
 
     def _moved(self, futures: Iterator[tuple[int, FeatureInput, str]], whole: Columns | None = None) -> str | None:
@@ -273,11 +279,13 @@ class _Check:
     # --------------------------------------------------------------------------------------------------- odd input
 
     def flat(self) -> str | None:
+        _ = self._whole
         found = self._compute(flat(self._rows))
         infinite = [name for name, array in found.items() if np.isinf(array).any()]
         return f"{infinite[0]} is infinite where nothing moves: unknown is NaN" if infinite else None
 
     def few_rows(self) -> str | None:
+        _ = self._whole
         for rows in sorted({0, 1, 2, max(3, self._features.warmup - 1)}):
             found = self._compute(cut(self._given, rows))
             if odd := [name for name, array in found.items() if array.shape != (rows,)]:
@@ -285,6 +293,7 @@ class _Check:
         return None
 
     def no_references(self) -> str | None:
+        _ = self._whole
         nothing = dict.fromkeys(self._given.reference, np.full(self._rows, np.nan))
         for given in (replace(self._given, reference=nothing), replace(self._given, reference={})):
             found = self._compute(given)
@@ -293,6 +302,7 @@ class _Check:
         return None
 
     def unknown_price(self) -> str | None:
+        _ = self._whole
         at = self._rows // 2
         for name in ("close", "high", "volume"):
             columns = {key: array.copy() for key, array in self._given.candles.columns().items()}
@@ -308,6 +318,7 @@ class _Check:
         return None
 
     def other_bars(self) -> str | None:
+        _ = self._whole
         for timeframe in ("5m", "1d"):
             given = input_of(self._features.warmup + 60, self._seed, timeframe)
             found = self._compute(given)
@@ -316,6 +327,7 @@ class _Check:
         return None
 
     def speed(self) -> str | None:
+        _ = self._whole
         year = input_of(YEAR, self._seed)
         self._compute(self._given)  # what is compiled or imported at the first call is paid once
         floor = _best_of(5, lambda: np.cumsum(year.candles.close))

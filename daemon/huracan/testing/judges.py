@@ -92,7 +92,7 @@ class _GateCheck:
     def __init__(self, gate: Gate, context: Context, metrics: dict[str, Any]) -> None:
         self._gate, self._context, self._metrics = gate, context, metrics
 
-    def _judge(self, metrics: Mapping[str, Any]) -> Verdict:
+    def _judge(self, metrics: Mapping[str, Any]) -> Any:
         return self._gate.judge(self._context, metrics)
 
     def verdict(self) -> str | None:
@@ -143,8 +143,9 @@ def _unsound(verdict: Any, name: str) -> str | None:
         return f"it answers with {type(verdict).__name__}, not Verdict"
     if verdict.gate != name:
         return f"it answers under the name {verdict.gate!r}"
-    if not isinstance(verdict.passed, bool):
-        return f"passed is {verdict.passed!r}, no yes or no"
+    passed: Any = verdict.passed
+    if not isinstance(passed, bool):
+        return f"passed is {passed!r}, no yes or no"
     if any(number is not None and not math.isfinite(number) for number in (verdict.value, verdict.limit)):
         return f"its numbers are {verdict.value} and {verdict.limit}"
     return None if _one_line(verdict.sentence) else f"its sentence is {verdict.sentence!r}"
@@ -160,7 +161,7 @@ class _RuleCheck:
         return self._rule.veto(self._context, candidate)
 
     def _bad(self, candidate: Candidate) -> str | None:
-        answer: Any = self._veto(candidate)
+        answer: Any = self._rule.veto(self._context, candidate)
         if answer is None or (isinstance(answer, str) and _one_line(answer) and len(answer.split()) > 1):
             return None
         return f"of {candidate.market.symbol} it says {answer!r}"

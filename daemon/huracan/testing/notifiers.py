@@ -32,6 +32,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from huracan.context import Context
@@ -107,11 +108,12 @@ def _rules(check: _Check) -> Iterator[Rule]:
 
 
 class _Listening(logging.Handler):
-    """Keeps what is logged while a channel is at work."""
+    """Keeps what is logged while a channel is at work, as an owner would see it who wants to see all."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.lines: list[str] = []
+        self._level = logging.NOTSET
 
     def emit(self, record: logging.LogRecord) -> None:
         shown = record.getMessage()
@@ -120,11 +122,14 @@ class _Listening(logging.Handler):
         self.lines.append(shown)
 
     def __enter__(self) -> _Listening:
-        logging.getLogger().addHandler(self)
+        self._level = logging.root.level
+        logging.root.setLevel(logging.DEBUG)
+        logging.root.addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger().removeHandler(self)
+        logging.root.removeHandler(self)
+        logging.root.setLevel(self._level)
 
 
 class _Check:
@@ -302,7 +307,7 @@ class _Check:
         if ask is None:
             return None
         for context, wanted in ((self._side.context, True), (self._side.unset, False)):
-            if (said := within(self._side.seconds, lambda context=context: ask(context)).value) is not wanted:
+            if (said := within(self._side.seconds, partial(ask, context)).value) is not wanted:
                 return f"is_set answers with {said!r} {'with' if wanted else 'without'} settings"
         return None
 
@@ -311,7 +316,7 @@ class _Check:
         if ask is None:
             return None
         before = len(self._side.received())
-        well = within(2 * self._side.seconds, lambda: ask(self._side.context)).value
+        well: Any = within(2 * self._side.seconds, partial(ask, self._side.context)).value
         if not isinstance(well, CheckResult) or well.state is not CheckState.OK:
             return f"of a channel that is well it says {well}"
         if len(self._side.received()) != before:
@@ -320,7 +325,7 @@ class _Check:
             return None
         trouble()
         try:
-            ill = within(2 * self._side.seconds, lambda: ask(self._side.context)).value
+            ill = within(2 * self._side.seconds, partial(ask, self._side.context)).value
         finally:
             self._side.recover()
         if ill.state is CheckState.OK:

@@ -46,7 +46,7 @@ from unit.testing.conftest import GOOD
 
 Write = Callable[..., EntryPoint]
 IMPORT = GOOD.replace("HURACAN_API = 2", "HURACAN_API = 2\n{}")
-LIMITS = {"import_seconds": 15.0, "answer_seconds": 15.0}
+LIMITS: dict[str, Any] = {"import_seconds": 15.0, "answer_seconds": 15.0}
 
 
 def broken(entry: Any, **options: Any) -> dict[str, str]:
@@ -377,7 +377,7 @@ def test_values_of_every_kind_keep_the_rules() -> None:
     whole = plugin(
         settings=[SettingsSection("strange", Wanted)], jobs=[JOB], services=[SERVICE], checks=[CHECK],
         features=[FEATURES], exports=[TABLE], chat_commands=[CHAT], report_sections=[ReportSection("mood", report)],
-        notifiers=[Notifier("pager", look, is_set=lambda _: False)],  # type: ignore[arg-type,return-value]
+        notifiers=[Notifier("pager", look, is_set=lambda _: False)],  # type: ignore[arg-type]
         backup_sources=[BackupSource("mood", lambda context, folder: None)],
     )  # fmt: skip
     assert broken(whole) == {}

@@ -64,9 +64,10 @@ def answer_rules(subject: Subject) -> Iterator[Rule]:
 def callable_ones(subject: Subject, hook: str) -> Iterator[Any]:
     """Yield the values of a hook whose functions can be called as they will be; P15 and P16 name the others."""
     for each in subject.of(hook):
-        if _wrong_reference(hook, each) is None and _wrong_function(each) is None:
-            if all(_refuses(resolve(name, each.name), count) is None for name, count in _references(hook, each)):
-                yield each
+        if _wrong_reference(hook, each) is not None or _wrong_function(each) is not None:
+            continue
+        if all(_refuses(resolve(name, each.name), count) is None for name, count in _references(hook, each)):
+            yield each
 
 
 def _references(hook: str, value: Any) -> Iterator[tuple[str, int]]:
@@ -235,4 +236,4 @@ def _differ(one: Any, other: Any) -> str | None:
 def _same_function(left: Any, right: Any) -> bool:
     if isinstance(left, partial) and isinstance(right, partial):
         return _same_function(left.func, right.func) and (left.args, left.keywords) == (right.args, right.keywords)
-    return getattr(left, "__qualname__", left) == getattr(right, "__qualname__", right)
+    return bool(getattr(left, "__qualname__", left) == getattr(right, "__qualname__", right))

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -100,7 +101,7 @@ def main() -> int:
         for hook in given["hooks"]:
             function = getattr(module, hook, None)
             if callable(function):
-                _step(answer, hook, watch, libraries, lambda function=function: list(function()))
+                _step(answer, hook, watch, libraries, partial(_drained, function))
         _tell(answer, step="end", touched=[*watch.found, *_left_behind(before)])
     return 0
 
@@ -125,6 +126,10 @@ def _beyond(files: tuple[str, ...], frame: FrameType | None) -> FrameType | None
     while frame is not None and frame.f_code.co_filename in files:
         frame = frame.f_back
     return frame
+
+
+def _drained(function: Callable[[], Any]) -> list[Any]:
+    return list(function())
 
 
 def _tell(answer: TextIO, **fields: Any) -> None:

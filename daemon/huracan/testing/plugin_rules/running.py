@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from huracan.testing.plugin_rules.answers import callable_ones
 from huracan.testing.plugin_rules.reports import not_json
 from huracan.testing.plugin_rules.subject import Subject
 from huracan.testing.rules import BrokenRuleError, NotAskedError, Rule
-from huracan.types import ChatReply, CheckResult, CheckState, ExportScope, Job, Notifier, Service
+from huracan.types import ChatReply, CheckResult, CheckState, ExportScope, Job, Service
 
 __all__ = ["running_rules"]
 
@@ -112,7 +112,7 @@ class _Check:
                 return f"check {check.name}: its interval is {check.interval} s"
             given = None if check.requirement else self._context
             try:
-                answer = self._within(lambda check=check, given=given: check.run(given))
+                answer = self._within(partial(check.run, given))
             except TooSlowError as error:
                 return f"check {check.name}: {error}"
             except Exception as error:  # noqa: BLE001 - whatever a check raises
@@ -123,7 +123,7 @@ class _Check:
 
     def exports(self) -> str | None:
         for export in callable_ones(self._subject, "huracan_exports"):
-            results = self._within(lambda export=export: check_export(export, self._context, ExportScope(DAY, DAY)))
+            results = self._within(partial(check_export, export, self._context, ExportScope(DAY, DAY)))
             broken = [f"{each.rule} {each.title}: {each.failed}" for each in results if each.failed]
             if broken:
                 return f"export {export.name}: {'; '.join(broken)}"
@@ -137,7 +137,7 @@ class _Check:
                 continue
             function = resolve(command.run, f"chat command {command.name}")
             try:
-                reply = self._within(lambda function=function: function(self._context, ()))
+                reply = self._within(partial(function, self._context, ()))
             except HuracanError as error:
                 if not str(error) or "\n" in str(error):
                     return f"chat command {command.name}: its error is not one line: {error!r}"
@@ -154,7 +154,7 @@ class _Check:
                 return f"notifier {notifier.name}: {wrong}"
         return None
 
-    def _bad_channel(self, notifier: Notifier) -> str | None:
+    def _bad_channel(self, notifier: Any) -> str | None:
         if not (math.isfinite(notifier.pause) and notifier.pause >= 0):
             return f"its pause is {notifier.pause} s"
         if not notifier.kinds or not all(isinstance(kind, str) and kind for kind in notifier.kinds):
@@ -169,16 +169,14 @@ class _Check:
 
     def nothing_yet(self) -> str | None:
         for section in callable_ones(self._subject, "huracan_report_sections"):
-            written = self._calmly(f"report section {section.name}", lambda s=section: s.write(self._context, DAY))
+            written = self._calmly(f"report section {section.name}", partial(section.write, self._context, DAY))
             if wrong := not_json(written):
                 return f"report section {section.name}: {wrong}"
         for number, source in enumerate(callable_ones(self._subject, "huracan_backup_sources")):
             folder = self._context.paths.workspace.parent / f"collected-{number}"
             folder.mkdir()
             before = _tree(self._context.paths.workspace)
-            self._calmly(
-                f"backup source {source.name}", lambda s=source, folder=folder: s.collect(self._context, folder)
-            )
+            self._calmly(f"backup source {source.name}", partial(source.collect, self._context, folder))
             if missing := before - _tree(self._context.paths.workspace):
                 return f"backup source {source.name} takes {sorted(missing)[0]} away from the workspace"
         return None
@@ -212,7 +210,7 @@ def _bad_restarts(service: Service) -> str | None:
 
 
 def _bad_resources(work: Job | Service) -> str | None:
-    wants = work.resources
+    wants: Any = work.resources
     if wants.memory_mib is not None and wants.memory_mib < 16:
         return f"it gets {wants.memory_mib} MiB of memory"
     if not 1 <= wants.cpu_weight <= 10_000:
@@ -223,8 +221,9 @@ def _bad_resources(work: Job | Service) -> str | None:
 def _bad_answer(answer: Any) -> str | None:
     if not isinstance(answer, CheckResult):
         return f"answers with {type(answer).__name__}, not CheckResult"
-    if not isinstance(answer.state, CheckState):
-        return f"answers with the state {answer.state!r}"
+    state: Any = answer.state
+    if not isinstance(state, CheckState):
+        return f"answers with the state {state!r}"
     if not answer.detail.strip():
         return "says nothing in its detail"
     if answer.state is not CheckState.OK and not answer.hint.strip():
