@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from huracan.context import Context
-from huracan.testing.rules import Rule, RuleResult, ask_rules, assert_rules
+from huracan.testing.rules import NotAskedError, Rule, RuleResult, ask_rules, assert_rules
 from huracan.types import Candidate, Gate, Market, MarketKind, Ticker, UniverseRule, Verdict
 
 __all__ = ["GOOD", "assert_gate", "assert_universe_rule", "check_gate", "check_universe_rule"]
@@ -91,13 +91,17 @@ class _GateCheck:
 
     def __init__(self, gate: Gate, context: Context, metrics: dict[str, Any]) -> None:
         self._gate, self._context, self._metrics = gate, context, metrics
+        self._unsound = False
 
     def _judge(self, metrics: Mapping[str, Any]) -> Any:
-        return self._gate.judge(self._context, metrics)
+        if self._unsound:
+            raise NotAskedError("its answers are no verdicts")
+        return self._gate.judge(self._context, copy.deepcopy(dict(metrics)))
 
     def verdict(self) -> str | None:
         for metrics in (self._metrics, _spoilt(self._metrics)):
             if wrong := _unsound(self._judge(metrics), self._gate.name):
+                self._unsound = True
                 return wrong
         return None if self._judge(self._metrics).passed else f"it refuses {self._metrics}: give it metrics it passes"
 
@@ -125,7 +129,7 @@ class _GateCheck:
 
     def writes_nothing(self) -> str | None:
         given = copy.deepcopy(self._metrics)
-        self._judge(given)
+        self._gate.judge(self._context, given)
         return None if given == self._metrics else "it changes the metrics that it gets"
 
     def refuses_the_worst(self) -> str | None:
