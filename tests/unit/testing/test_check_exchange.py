@@ -185,19 +185,31 @@ BAD: dict[str, tuple[type[Toy], set[str], str]] = {
     "not its pair": (markets(lambda found: found[1:]), {"X1"}, "ABLE-USDT is not among its 1 markets"),
     "a market twice": (markets(lambda found: [*found, found[0]]), {"X1"}, "ABLE-USDT is there twice"),
     "another form of name": (
-        markets(lambda found: [*found, Market("X/USDT", "X", "USDT", active=False)]), {"X1"}, "X/USDT is not called X-USDT",
+        markets(lambda found: [*found, Market("X/USDT", "X", "USDT", active=False)]),
+        {"X1"},
+        "X/USDT is not called X-USDT",
     ),
     "fees in percent": (
-        markets(lambda found: [replace(found[0], taker_fee_bps=1e4), found[1]]), {"X1"}, "taker_fee_bps of ABLE-USDT",
+        markets(lambda found: [replace(found[0], taker_fee_bps=1e4), found[1]]),
+        {"X1"},
+        "taker_fee_bps of ABLE-USDT",
     ),
     "listed tomorrow": (
-        markets(lambda found: [replace(found[0], listed_at=NOW + timedelta(days=1)), found[1]]), {"X1"}, "after the clock",
+        markets(lambda found: [replace(found[0], listed_at=NOW + timedelta(days=1)), found[1]]),
+        {"X1"},
+        "after the clock",
     ),
     "other markets": (
-        markets(lambda found: [replace(found[0], maker_fee_bps=float(next(COUNT) % 50)), found[1]]), {"X2"}, "other",
+        markets(lambda found: [replace(found[0], maker_fee_bps=float(next(COUNT) % 50)), found[1]]),
+        {"X2"},
+        "other",
     ),
     "no ticker": (tickers(lambda found: {}), {"X3"}, "there is no ticker of ABLE-USDT"),
-    "all tickers": (tickers(lambda found: {**found, "OLD-USDT": Toy(NOW).tickers(["OLD-USDT"])["OLD-USDT"]}), {"X3"}, "alone"),
+    "all tickers": (
+        tickers(lambda found: {**found, "OLD-USDT": Toy(NOW).tickers(["OLD-USDT"])["OLD-USDT"]}),
+        {"X3"},
+        "alone",
+    ),
     "a ticker of another": (one_ticker(symbol="X-USDT"), {"X3"}, "says that it is one of X-USDT"),
     "a ticker of tomorrow": (one_ticker(time=NOW + timedelta(hours=2)), {"X4"}, "after the clock"),
     "a time without zone": (one_ticker(time=NOW.replace(tzinfo=None)), {"X4"}, "without a time zone"),
@@ -206,33 +218,57 @@ BAD: dict[str, tuple[type[Toy], set[str], str]] = {
     "unknown symbols": (toy(candles=unknown), {"X5"}, "candles of 'NOSUCHCOIN-NOSUCHQUOTE' are 0 pages"),
     "an invented ticker": (
         toy(tickers=lambda self, symbols: {s: Ticker(s, self.now, 1.0, 1.0, 1.0, "x", None, None) for s in symbols}),
-        {"X5"}, "makes up a ticker",
+        {"X5"},
+        "makes up a ticker",
     ),
     "newest first": (bars(lambda self, pages, *_: pages[::-1]), {"X6"}, "begins before the one before it ends"),
     "a bar twice": (
-        bars(lambda self, pages, *_: [pages[0], *pages] if pages else pages), {"X6"}, "begins before the one before",
+        bars(lambda self, pages, *_: [pages[0], *pages] if pages else pages),
+        {"X6"},
+        "begins before the one before",
     ),
     "an empty page": (bars(lambda self, pages, *_: [*pages, Candles.empty()]), {"X6"}, "a page is empty"),
     "off the grid": (
-        bars(lambda self, pages, *_: [replace(page, timestamp=page.timestamp + 1) for page in pages]), {"X6"}, "off the grid",
+        bars(lambda self, pages, *_: [replace(page, timestamp=page.timestamp + 1) for page in pages]),
+        {"X6"},
+        "off the grid",
     ),
     "since is exclusive": (asking(lambda self, since, until: (self.now, since + 1, until)), {"X7", "X8"}, "since "),
     "until is inclusive": (
-        asking(lambda self, since, until: (self.now, since, until + (since < until))), {"X7", "X8"}, "until ",
+        asking(lambda self, since, until: (self.now, since, until + (since < until))),
+        {"X7", "X8"},
+        "until ",
     ),
     "a short last page": (
-        bars(lambda self, pages, since, until: pages if until - since > 30 * HOUR else [page.take(slice(0, 5)) for page in pages]),
-        {"X7", "X8"}, "bars from",
+        bars(
+            lambda self, pages, since, until: (
+                pages if until - since > 30 * HOUR else [page.take(slice(0, 5)) for page in pages]
+            )
+        ),
+        {"X7", "X8"},
+        "bars from",
     ),
-    "the open bar": (asking(lambda self, since, until: (self.now + timedelta(hours=1), since, until)), {"X9", "X10"}, "not closed"),
+    "the open bar": (
+        asking(lambda self, since, until: (self.now + timedelta(hours=1), since, until)),
+        {"X9", "X10"},
+        "not closed",
+    ),
     "an open bar in the past": (asking(later_words), {"X9", "X10"}, "is not closed yet"),
     "another past": (bars(other_past), {"X10"}, "the volume of the bar of"),
-    "a price of zero": (bars(lambda self, pages, *_: [spoilt(page, low=0.0) for page in pages]), {"X8", "X10", "X11"}, "is"),
+    "a price of zero": (
+        bars(lambda self, pages, *_: [spoilt(page, low=0.0) for page in pages]),
+        {"X8", "X10", "X11"},
+        "is",
+    ),
     "a low above": (
-        bars(lambda self, pages, *_: [replace(page, low=page.high * 1.1) for page in pages]), {"X11"}, "cannot be",
+        bars(lambda self, pages, *_: [replace(page, low=page.high * 1.1) for page in pages]),
+        {"X11"},
+        "cannot be",
     ),
     "raises at nothing": (
-        bars(lambda self, pages, *_: pages if pages else (_ for _ in ()).throw(DataError("x", "nothing"))), {"X12"}, "nothing",
+        bars(lambda self, pages, *_: pages if pages else (_ for _ in ()).throw(DataError("x", "nothing"))),
+        {"X12"},
+        "nothing",
     ),
     "any timeframe": (toy(candles=any_timeframe), {"X13"}, "7h"),
     "says nothing": (toy(problems=lambda self: []), {"X14"}, "nothing is said about BAD-USDT"),
@@ -241,14 +277,18 @@ BAD: dict[str, tuple[type[Toy], set[str], str]] = {
     "threads that cross": (Crossed, {"X16"}, "asked by several threads"),
     "a bad examination": (toy(examine=examine), {"X17"}, "examine: active_share of ABLE-USDT is 7.0"),
     "funding of tomorrow": (
-        toy(funding=lambda self, symbol, since, until: Funding(np.array([until]), np.array([1e-4]))), {"X17"}, "funding: instants",
+        toy(funding=lambda self, symbol, since, until: Funding(np.array([until]), np.array([1e-4]))),
+        {"X17"},
+        "funding: instants",
     ),
     "a check without hint": (
-        toy(check=lambda self: CheckResult(CheckState.WARNING, "slow")), {"X17"}, "not how to mend it",
+        toy(check=lambda self: CheckResult(CheckState.WARNING, "slow")),
+        {"X17"},
+        "not how to mend it",
     ),
     "closed once": (toy(close=close_once), {"X18"}, "closed already"),
     "slow": (toy(markets=dawdle), {"X19"}, "markets took 0.3 s, longer than 0.2 s"),
-}  # fmt: skip
+}
 
 
 def case(of: Callable[[datetime], Exchange], **changed: Any) -> ExchangeCase:

@@ -75,6 +75,15 @@ def of_data_alone(context: Context, scope: ExportScope) -> Iterator[list[tuple[d
     yield from rows(context, scope)
 
 
+def in_words(_: Context, path: Path, scope: ExportScope) -> Any:
+    path.write_text("x", "utf-8")
+    return "one"
+
+
+def as_number(passed: bool) -> Any:
+    return int(passed)
+
+
 def noting_down(context: Context, path: Path, scope: ExportScope) -> int:
     (context.paths.workspace / "seen.txt").write_text("seen", "utf-8")
     return note(context, path, scope)
@@ -85,18 +94,24 @@ EXPORTS: dict[str, tuple[Export, set[str], str]] = {
     "a star without parts": (replace(TABLE, name="sizes_*"), {"E1"}, "belong together"),
     "version 0": (replace(TABLE, version=0), {"E1"}, "its version is 0"),
     "an odd suffix": (replace(FILE, suffix="t/t"), {"E1"}, "its suffix is 't/t'"),
-    "a column twice": (replace(TABLE, columns=(COLUMNS[1], COLUMNS[1]), batches=lambda c, s: []), {"E1"}, "size is there"),
+    "a column twice": (
+        replace(TABLE, columns=(COLUMNS[1], COLUMNS[1]), batches=lambda c, s: []),
+        {"E1"},
+        "size is there",
+    ),
     "a part twice": (replace(TABLE, name="sizes_*", parts=lambda c, s: ["a", "a"]), {"E2"}, "a part comes twice"),
     "a row too wide": (replace(TABLE, batches=lambda c, s: [[(DAY, 1, 2)]]), {"E3", "E4", "E6"}, "raised PluginError"),
-    "words in place of rows": (replace(FILE, write=lambda c, p, s: p.write_text("x") and "one"), {"E3"}, "'one' rows"),
+    "words in place of rows": (replace(FILE, write=in_words), {"E3"}, "'one' rows"),
     "nothing written": (
-        replace(FILE, write=lambda c, p, s: p.write_bytes(b"") or 4), {"E3"}, "it wrote 4 rows, and the file is empty",
+        replace(FILE, write=lambda c, p, s: p.write_bytes(b"") or 4),
+        {"E3"},
+        "it wrote 4 rows, and the file is empty",
     ),
     "other bytes": (replace(TABLE, batches=unlike), {"E4"}, "written twice it has other bytes"),
     "all at once": (replace(TABLE, batches=lambda c, s: [[(DAY, 1)] * 50_001]), {"E5"}, "a portion holds 50001 rows"),
     "wants data": (replace(TABLE, batches=of_data_alone), {"E6"}, "raised FileNotFoundError"),
     "notes it down": (replace(FILE, write=noting_down), {"E7"}, "it changes seen.txt"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", EXPORTS)
@@ -144,22 +159,29 @@ def popping(context: Context, metrics: Mapping[str, Any]) -> Verdict:
 GATES: dict[str, tuple[Gate, set[str], str]] = {
     "no verdict": (verdict(lambda found: found.passed), {"G1"}, "answers with bool, not Verdict"),
     "another name": (verdict(lambda found: replace(found, gate="other")), {"G1"}, "under the name 'other'"),
-    "a yes that is 1": (verdict(lambda found: replace(found, passed=int(found.passed))), {"G1"}, "passed is 1"),
+    "a yes that is 1": (verdict(lambda found: replace(found, passed=as_number(found.passed))), {"G1"}, "passed is 1"),
     "no sentence": (verdict(lambda found: replace(found, sentence="")), {"G1"}, "its sentence is ''"),
     "wavers": (verdict(lambda found: replace(found, limit=float(next(COUNT)))), {"G2"}, "it says something else"),
     "lenient": (Gate("hits", lenient), {"G3", "G4"}, "it lets a model pass of which nothing is known"),
     "raises at nothing": (
-        Gate("hits", lambda context, metrics: judge(context, {"hit_rate": metrics["hit_rate"]})), {"G3"}, "KeyError",
+        Gate("hits", lambda context, metrics: judge(context, {"hit_rate": metrics["hit_rate"]})),
+        {"G3"},
+        "KeyError",
     ),
     "passes what is no number": (
-        verdict(lambda found: replace(found, value=0.6, passed=True) if found.value and math.isnan(found.value) else found),
-        {"G4"}, "whose measures are nan",
+        verdict(
+            lambda found: replace(found, value=0.6, passed=True) if found.value and math.isnan(found.value) else found
+        ),
+        {"G4"},
+        "whose measures are nan",
     ),
     "writes": (Gate("hits", popping), {"G5"}, "it changes the metrics"),
     "passes all": (
-        verdict(lambda found: replace(found, passed=found.value is not None and not math.isnan(found.value))), {"G6"}, "lost",
+        verdict(lambda found: replace(found, passed=found.value is not None and not math.isnan(found.value))),
+        {"G6"},
+        "lost",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", GATES)
@@ -187,19 +209,29 @@ def veto(_: Context, candidate: Candidate) -> str | None:
 
 RULES: dict[str, tuple[Callable[..., Any], set[str], str]] = {
     "a yes": (lambda context, candidate: True, {"V1", "V3", "V4"}, "it says True"),
-    "an empty reason": (lambda context, candidate: "" if candidate.market.base == "A" else None, {"V1", "V4"}, "says ''"),
+    "an empty reason": (
+        lambda context, candidate: "" if candidate.market.base == "A" else None,
+        {"V1", "V4"},
+        "says ''",
+    ),
     "one word": (lambda context, candidate: "bad" if not candidate.market.active else None, {"V1", "V4"}, "says 'bad'"),
     "wavers": (lambda context, candidate: f"is coin {next(COUNT)}", {"V2"}, "says something else"),
     "too early": (
-        lambda context, candidate: "has no depth" if candidate.ticker.depth is None else None, {"V3"}, "before the pair was",
+        lambda context, candidate: "has no depth" if candidate.ticker.depth is None else None,
+        {"V3"},
+        "before the pair was",
     ),
     "does not know None": (
-        lambda context, candidate: None if candidate.ticker.active_share > 0.5 else "hardly trades", {"V3"}, "TypeError",
+        lambda context, candidate: None if candidate.ticker.active_share > 0.5 else "hardly trades",
+        {"V3"},
+        "TypeError",
     ),
     "divides by a price": (
-        lambda context, candidate: None if 1 / candidate.ticker.last else "is free", {"V1", "V2", "V4"}, "ZeroDivision",
+        lambda context, candidate: None if 1 / candidate.ticker.last else "is free",
+        {"V1", "V2", "V4"},
+        "ZeroDivision",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -102,37 +102,61 @@ BAD: dict[str, tuple[FeatureSet, set[str], str]] = {
     "not the same twice": (one(until_asked_again), {"F4"}, "x is another one when it is computed again"),
     "writes into the references": (one(writing), {"F5"}, "it writes into BTC"),
     "the next close": (
-        one(lambda _, close: np.append(close[1:], close[-1:])), {"F6", "F7"}, "and later ones are cut off: it reads 1 ahead",
+        one(lambda _, close: np.append(close[1:], close[-1:])),
+        {"F6", "F7"},
+        "and later ones are cut off: it reads 1 ahead",
     ),
     "centred means": (
         one(lambda _, close: np.convolve(close, np.ones(9) / 9, "same") if len(close) > 9 else close * np.nan),
-        {"F6", "F7"}, "it reads",
+        {"F6", "F7"},
+        "it reads",
     ),
     "the length of the file": (
-        one(lambda _, close: np.arange(len(close)) / max(1, len(close))), {"F6", "F9", "F10"}, "moves when row",
+        one(lambda _, close: np.arange(len(close)) / max(1, len(close))),
+        {"F6", "F9", "F10"},
+        "moves when row",
     ),
     "scaled over all": (
         one(lambda _, close: (close - close.mean()) / close.std() if len(close) > 1 else close),
-        {"F6", "F7", "F9", "F10", "F16"}, "moves when row",
+        {"F6", "F7", "F9", "F10", "F16"},
+        "moves when row",
     ),
     "BTC's next close": (
-        of(lambda given: {"x": given.candles.close + sum(np.append(e[1:], e[-1:]) for e in given.reference.values())}, "x"),
-        {"F6", "F8"}, "moves when row",
+        of(
+            lambda given: {"x": given.candles.close + sum(np.append(e[1:], e[-1:]) for e in given.reference.values())},
+            "x",
+        ),
+        {"F6", "F8"},
+        "moves when row",
     ),
-    "counts from the first row": (one(lambda _, close: np.arange(len(close)) * 1.0), {"F9", "F10"}, "with more history"),
-    "a warm-up that is too short": (one(lambda _, close: ewma(close, 60)), {"F10", "F16"}, "after the warm-up of 40 rows"),
+    "counts from the first row": (
+        one(lambda _, close: np.arange(len(close)) * 1.0),
+        {"F9", "F10"},
+        "with more history",
+    ),
+    "a warm-up that is too short": (
+        one(lambda _, close: ewma(close, 60)),
+        {"F10", "F16"},
+        "after the warm-up of 40 rows",
+    ),
     "never known": (one(lambda _, close: close * np.nan), {"F11"}, "x is unknown in every row"),
-    "infinite": (one(lambda _, close: np.where(close > 0, np.inf, close)), {"F11", "F13", "F15"}, "x is infinite at row 40"),
+    "infinite": (
+        one(lambda _, close: np.where(close > 0, np.inf, close)),
+        {"F11", "F13", "F15"},
+        "x is infinite at row 40",
+    ),
     "ahead across gaps": (one(by_the_gap), {"F12"}, "it reads 1 ahead"),
     "divided by nothing": (
-        of(lambda given: {"x": given.candles.close / (given.candles.high - given.candles.low)}, "x"), {"F13"}, "infinite",
+        of(lambda given: {"x": given.candles.close / (given.candles.high - given.candles.low)}, "x"),
+        {"F13"},
+        "infinite",
     ),
     "no row": (one(refusing_none), {"F14"}, "raised IndexError"),
     "wants BTC": (of(lambda given: {"x": given.reference["BTC"] * 1.0}, "x"), {"F15"}, "raised KeyError: 'BTC'"),
     "never forgets": (one(never_forgetting), {"F16"}, "x: it never forgets one unknown high"),
     "hours alone": (one(over_hours), {"F17"}, "x has another length than the candles of 5m"),
     "slow": (one(sleeping), {"F18"}, "times a pass over its rows"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -167,38 +167,64 @@ def anew(self: Pager, context: Context, message: Message) -> Any:
 
 
 BAD: dict[str, tuple[Callable[..., Any], set[str], str]] = {
-    "loses titles": (with_titles(lambda _, titles: ["an event"] * len(titles)), {"N1", "N2", "N3", "N7"}, "nothing arrives"),
-    "newest first": (with_titles(lambda _, titles: titles[::-1]), {"N2"}, "events arrive in another order"),
-    "the first alone": (with_titles(lambda _, titles: titles[:1]), {"N2", "N7"}, "'part 2 of the digest' does not arrive"),
-    "ASCII alone": (
-        with_titles(lambda _, titles: [each.encode("ascii", "ignore").decode() for each in titles]), {"N3"}, "Größe arrives as",
+    "loses titles": (
+        with_titles(lambda _, titles: ["an event"] * len(titles)),
+        {"N1", "N2", "N3", "N7"},
+        "nothing arrives",
     ),
-    "refuses halves": (
-        with_titles(lambda _, titles: [each.encode().decode() for each in titles]), {"N3"}, "raises UnicodeEncodeError",
+    "newest first": (with_titles(lambda _, titles: titles[::-1]), {"N2"}, "events arrive in another order"),
+    "the first alone": (
+        with_titles(lambda _, titles: titles[:1]),
+        {"N2", "N7"},
+        "'part 2 of the digest' does not arrive",
+    ),
+    "ASCII alone": (
+        with_titles(lambda _, titles: [each.encode("ascii", "ignore").decode() for each in titles]),
+        {"N3"},
+        "Größe arrives as",
+    ),
+    "refuses new lines": (
+        with_titles(lambda _, titles: [each if "\n" not in each else str(1 / 0) for each in titles]),
+        {"N3"},
+        "ZeroDivisionError",
     ),
     "loses long ones": (refusing_long, {"N4"}, "of a very long message nothing arrives"),
     "breaks on fields": (by_fields, {"N5"}, "raised"),
     "a number as receipt": (
-        lambda self, context, message: int(Pager.deliver(self, context, replace(message, replaces=None))[8:]),
-        {"N6", "N7"}, "the receipt is int",
+        lambda self, context, message: int(str(Pager.deliver(self, context, replace(message, replaces=None)))[8:]),
+        {"N6", "N7"},
+        "the receipt is int",
     ),
     "edits nothing": (anew, {"N7"}, "the grown version is a message more"),
     "loses what is repeated": (
         lambda self, context, message: "lost" if message.repeated else Pager.deliver(self, context, message),
-        {"N8", "N14"}, "marked as repeated does not arrive",
+        {"N8", "N14"},
+        "marked as repeated does not arrive",
     ),
     "hopes for ever": (in_trouble(refuse=DeliveryError("refused")), {"N9"}, "that a later attempt may help"),
-    "raises another error": (in_trouble(refuse=OSError("refused")), {"N9"}, "it raises OSError(refused), not DeliveryError"),
+    "raises another error": (
+        in_trouble(refuse=OSError("refused")),
+        {"N9"},
+        "it raises OSError(refused), not DeliveryError",
+    ),
     "gives up": (in_trouble(away=DeliveryError("away", permanent=True)), {"N10"}, "no later attempt will help"),
     "swallows": (in_trouble(away=None), {"N10"}, "it raises nothing"),
     "waits": (hanging, {"N11"}, "it waits for 2 s, longer than 1 s"),
     "does not say how long": (in_trouble(wait=DeliveryError("busy", retry_after=1.0)), {"N12"}, "it says 1.0"),
-    "secrets in errors": (in_trouble(away=DeliveryError(f"https://{SECRET}@pager is away")), {"N13"}, "an error holds a secret"),
+    "secrets in errors": (
+        in_trouble(away=DeliveryError(f"https://{SECRET}@pager is away")),
+        {"N13"},
+        "an error holds a secret",
+    ),
     "secrets in causes": (ill_cause, {"N13"}, "an error holds a secret"),
     "secrets in logs": (into_logs, {"N13"}, "a log line holds a secret"),
-    "secrets in messages": (with_titles(lambda _, titles: [f"{each} {SECRET}" for each in titles]), {"N13"}, "what arrives"),
+    "secrets in messages": (
+        with_titles(lambda _, titles: [f"{each} {SECRET}" for each in titles]),
+        {"N13"},
+        "what arrives",
+    ),
     "writes into events": (marking, {"N17"}, "changes the message"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
