@@ -5,9 +5,9 @@ rule  what must hold
 ====  ==============================================================================================================
 P1    its module can be imported: nothing is raised, and the process goes on
 P2    importing it takes no longer than its limit, on top of what Huracan itself takes
-P3    importing it and asking its hooks prints nothing
-P4    importing it loads no library; the hooks that commands and daemon ask load no heavy one (numpy, polars, ccxt ...)
-P5    its own lines touch no file, network, process, thread, signal or environment while it is imported or asked
+P3    importing it prints nothing, nor does asking the hooks that commands and daemon ask
+P4    importing it loads no library, and asking those hooks no heavy one (numpy, polars, ccxt, torch ...)
+P5    its own lines touch no file, network, process, thread, signal or environment meanwhile
 P6    its module holds hooks and private helpers of theirs, and imports only ``huracan``, ``huracan.types``, ``typing``
 P7    each ``huracan_...`` of it is a hook of ``spec.py``, marked with ``@hookimpl``, without arguments; there is one
 P8    it says which contract it is made for (``HURACAN_API``), and that is this one

@@ -1,4 +1,4 @@
-"""Plugins made of functions that break one rule of check_plugin each: how each is made, the rule, words of the answer."""
+"""Plugins made of functions that break one rule of check_plugin each: how they are made, the rule, and its words."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ ASKED_OFTEN = frozenset(HOOKS) - {
     "huracan_universe_rules", "huracan_features", "huracan_trainers", "huracan_gates", "huracan_exports",
     "huracan_backup_sources", "huracan_report_sections",
 }  # fmt: skip
-"""Hooks that the command line or the daemon asks; the others are asked in the process of a job."""
+"""Hooks that the command line or the daemon asks: what they load, print or touch they do there. The others are asked
+in the process of a job."""
 
 
 def importing_rules(subject: Subject, import_seconds: float, answer_seconds: float) -> Iterator[Rule]:
@@ -65,7 +66,7 @@ class _Check:
         if name is None:
             raise NotAskedError("it is no installed plugin, and no other process can import it")
         limit = self._import_seconds + self._answer_seconds
-        return probe(name, list(HOOKS), LIBRARIES, limit)
+        return probe(name, sorted(ASKED_OFTEN), LIBRARIES, limit)
 
     @property
     def _imported(self) -> Step:
@@ -107,8 +108,8 @@ class _Check:
         found = []
         if self._imported.loaded:
             found.append(f"importing it loads {', '.join(self._imported.loaded)}")
-        for hook in sorted(ASKED_OFTEN & self._probed.steps.keys()):
-            heavy = [each for each in self._probed.steps[hook].loaded if each in HEAVY]
+        for hook, step in self._probed.steps.items():
+            heavy = [each for each in step.loaded if each in HEAVY and hook != "import"]
             if heavy:
                 found.append(f"{hook} loads {', '.join(heavy)}")
         return f"{'; '.join(found)}: import it where it is used" if found else None
