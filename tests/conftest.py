@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from huracan.context import Context
-from huracan.testing import make_context as build_context
-
-if importlib.util.find_spec("huracan.testing.postgres"):
-    pytest_plugins = ["huracan.testing.postgres"]
+pytest_plugins = ["huracan.testing.fixtures", "huracan.testing.postgres"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,23 +39,3 @@ def realdata() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    return tmp_path / "work"
-
-
-@pytest.fixture
-def make_context(workspace: Path) -> Iterator[Callable[..., Context]]:
-    """Build contexts as ``huracan.testing.make_context`` does (workspace given), and close their stores at the end."""
-    made: list[Context] = []
-
-    def make(*args: object, folder: Path | None = None, **options: object) -> Context:
-        context = build_context(folder or workspace, *args, **options)  # type: ignore[arg-type]
-        made.append(context)
-        return context
-
-    yield make
-    for context in made:
-        context.store.close()

@@ -19,6 +19,8 @@ __all__ = ["Channel", "check"]
 
 NOT_LET_IN = 300.0
 """Seconds until a login that was refused is tried again: servers lock out who tries too often."""
+REFUSED = 400
+"""From this code of SMTP on an answer is none that was hoped for."""
 FOR_GOOD = 500
 """From this code of SMTP on a refusal is no matter of time."""
 MOST_BEGUN = 100
@@ -31,7 +33,9 @@ def check(context: Context) -> CheckResult:
     settings = context.settings.section(EmailSettings)
     try:
         with _connected(settings) as server:
-            server.noop()
+            code, said = server.noop()
+            if code >= REFUSED:
+                raise smtplib.SMTPResponseException(code, said)
     except DeliveryError as error:
         return CheckResult(CheckState.FAILED, str(error), "mend the section email of the settings")
     return CheckResult(CheckState.OK, f"{settings.host} takes letters for {', '.join(settings.to)}")

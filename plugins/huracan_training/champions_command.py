@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for each in (parser, shown, told, back):
         json_option(each)
     for each in (told, back):
-        each.add_argument("symbol", metavar="SYMBOL")
+        each.add_argument("symbol", metavar="SYMBOL", help="a pair, as BTC-USDT")
     back.add_argument("--to", metavar="MODEL", help="this earlier champion, by its id as `history` shows it")
 
 

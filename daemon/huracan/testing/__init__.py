@@ -1,112 +1,53 @@
-"""The kit for tests of Huracan and of plugins: a real context in a folder, without files in /etc or the environment."""
+"""The kit for tests of plugins, ours and those of strangers.
+
+``check_...`` hold a plugin, or one thing that it brings, against numbered rules and say which one is broken and why;
+``assert_...`` fail with all of them in one message. The fixtures are in :mod:`huracan.testing.fixtures`.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from huracan import logs
-from huracan.app import assemble
-from huracan.clock import FixedClock, SystemClock
-from huracan.config import LoggingSettings, RawSettings
-from huracan.context import Context, Progress, RunInfo
-from huracan.errors import SettingsError
-from huracan.paths import Paths
-from huracan.plugin.manager import EntryPointLike, Plugins, installed
-from huracan.plugin.settings import compose_settings
-from huracan.settings_sources import Layer, Origin, merge
-from huracan.store import Store
+if TYPE_CHECKING:
+    from huracan.testing.contexts import MovedClock, RecordingProgress, StandInEntryPoint, make_context, stand_in
+    from huracan.testing.exchanges import ExchangeCase, assert_exchange, check_exchange
+    from huracan.testing.exports import assert_export, check_export
+    from huracan.testing.features import assert_features, check_features
+    from huracan.testing.judges import assert_gate, assert_universe_rule, check_gate, check_universe_rule
+    from huracan.testing.nights import Night, play_night
+    from huracan.testing.notifiers import OtherSide, assert_notifier, check_notifier
+    from huracan.testing.plugins import assert_plugin, check_plugin
+    from huracan.testing.remotes import assert_remote_store, check_remote_store
+    from huracan.testing.rules import RuleResult
+    from huracan.testing.trainers import assert_trainer, check_trainer
 
-__all__ = ["RecordingProgress", "StandInEntryPoint", "make_context", "stand_in"]
+__all__ = [
+    "ExchangeCase", "MovedClock", "Night", "OtherSide", "RecordingProgress", "RuleResult", "StandInEntryPoint",
+    "assert_exchange", "assert_export", "assert_features", "assert_gate", "assert_notifier", "assert_plugin",
+    "assert_remote_store", "assert_trainer", "assert_universe_rule", "check_exchange", "check_export",
+    "check_features", "check_gate", "check_notifier", "check_plugin", "check_remote_store", "check_trainer",
+    "check_universe_rule", "make_context", "play_night", "stand_in",
+]  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class StandInDistribution:
-    name: str
-    version: str = "1.0"
-
-
-@dataclass(frozen=True, slots=True)
-class StandInEntryPoint:
-    """A plugin that is not installed. ``target`` is its module, or an exception that its import raises."""
-
-    name: str
-    target: ModuleType | BaseException
-    dist: StandInDistribution
-
-    def load(self) -> ModuleType:
-        if isinstance(self.target, BaseException):
-            raise self.target
-        return self.target
+_HOMES = {
+    "contexts": ("MovedClock", "RecordingProgress", "StandInEntryPoint", "make_context", "stand_in"),
+    "exchanges": ("ExchangeCase", "assert_exchange", "check_exchange"),
+    "exports": ("assert_export", "check_export"),
+    "features": ("assert_features", "check_features"),
+    "judges": ("assert_gate", "assert_universe_rule", "check_gate", "check_universe_rule"),
+    "nights": ("Night", "play_night"),
+    "notifiers": ("OtherSide", "assert_notifier", "check_notifier"),
+    "plugins": ("assert_plugin", "check_plugin"),
+    "remotes": ("assert_remote_store", "check_remote_store"),
+    "rules": ("RuleResult",),
+    "trainers": ("assert_trainer", "check_trainer"),
+}
 
 
-def stand_in(name: str, distribution: str = "", /, **members: Any) -> StandInEntryPoint:
-    """Make a plugin out of functions: ``stand_in("mine", huracan_jobs=hookimpl(lambda: [...]))``."""
-    module = ModuleType(name.replace("-", "_"))
-    for key, value in members.items():
-        if callable(value) and hasattr(value, "__module__"):
-            value.__module__ = module.__name__
-        setattr(module, key, value)
-    return StandInEntryPoint(name, module, StandInDistribution(distribution or name))
-
-
-class RecordingProgress:
-    """Keeps the steps that were reported, for tests that read them."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-
-    def step(self, text: str, *, done: int | None = None, total: int | None = None, item: str | None = None) -> None:
-        del done, total, item
-        self.steps.append(text)
-
-    def extend(self, seconds: float) -> None:
-        self.steps.append(f"extend {seconds:g}")
-
-    def stall_limit(self, seconds: float | None) -> None:
-        self.steps.append(f"stall limit {seconds}")
-
-
-def make_context(
-    workspace: Path,
-    settings: Mapping[str, Any] | None = None,
-    *,
-    as_of: datetime | None = None,
-    job: str = "",
-    plugins: Sequence[str] | None = None,
-    extra: Iterable[EntryPointLike] = (),
-    progress: Progress | None = None,
-    base: Path | None = None,
-) -> Context:
-    """Build a context as the program does, with settings from a nested mapping and a real SQLite store.
-
-    With ``as_of`` a run named ``nightly`` is begun (or continued) in the ledger and the clock stands still there.
-    ``plugins`` limits the installed plugins by name, ``extra`` adds some that are not installed; relative paths start
-    at ``base`` (default: the workspace). Raises SettingsError for any mistake in the settings.
-    """
-    values = {"workspace": str(workspace), **(settings or {})}
-    raw = RawSettings(*merge([Layer(values, Origin("test settings", base or workspace), {})]))
-    chosen = None if plugins is None else [*plugins, *(entry.name for entry in extra)]
-    core = raw.core()
-    host = Plugins(
-        [*installed(), *extra], only=chosen, disable=core.plugins.disable, strict=core.plugins.strict,
-        prefer=core.plugins.prefer,
-    )  # fmt: skip
-    composed, mistakes = compose_settings(raw, host)
-    if mistakes:
-        raise SettingsError("\n".join(mistakes))
-    paths = Paths(composed.core.workspace)
-    paths.workspace.mkdir(parents=True, exist_ok=True)
-    logs.configure(LoggingSettings(), None, "json", io.StringIO())
-    store = Store.open(composed.database_url(), lock_folder=paths.state)
-    run = None
-    if as_of is not None:
-        row = store.ledger.begin_run("nightly", as_of.date(), as_of, as_of)
-        run = RunInfo(row.run_id, row.pipeline, row.run_date, row.as_of, job)
-    clock = FixedClock(run.as_of) if run else SystemClock()
-    return assemble(composed, host, store, clock, progress=progress, run=run)
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: pytest imports this package before it knows which tests are wanted."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

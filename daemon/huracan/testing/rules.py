@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Rule", "RuleResult", "ask_rules", "assert_rules"]
+__all__ = ["BrokenRuleError", "NotAskedError", "Rule", "RuleResult", "ask_rules", "assert_rules"]
 
 Rule = tuple[str, str, Callable[[], str | None]]
 """Number, title, and a question that answers None where the rule holds, else why not."""
+
+
+class BrokenRuleError(Exception):
+    """Why a rule does not hold, from a place that cannot answer so itself."""
+
+
+class NotAskedError(Exception):
+    """What a question raises that cannot be asked; its text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,11 @@ def ask_rules(rules: Iterable[Rule], skip: Mapping[str, str] | None) -> list[Rul
             continue
         try:
             failed = ask() or ""
+        except NotAskedError as error:
+            results.append(RuleResult(rule, title, skipped=str(error)))
+            continue
+        except BrokenRuleError as error:
+            failed = str(error)
         except Exception as error:  # noqa: BLE001 - what is checked may raise anything: that is the finding
             failed = f"raised {type(error).__name__}: {error}"
         results.append(RuleResult(rule, title, failed))

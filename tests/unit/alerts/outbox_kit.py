@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from huracan.alerts.delivery import Deliverer
 from huracan.context import Context
 from huracan.errors import DeliveryError
+from huracan.testing import MovedClock
 from huracan.types import Message, Severity
 
 __all__ = ["Channel", "MovedClock", "Post"]
-
-
-@dataclass
-class MovedClock:
-    """A clock that stands until it is moved."""
-
-    instant: datetime = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def move(self, **span: float) -> None:
-        self.instant += timedelta(**span)
 
 
 @dataclass

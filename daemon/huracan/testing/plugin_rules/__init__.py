@@ -1,0 +1,1 @@
+"""What :func:`huracan.testing.plugins.check_plugin` asks, by subject."""
