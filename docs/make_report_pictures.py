@@ -1,7 +1,7 @@
 """Takes the pictures of reports in docs/images: what their pages look like on a screen, on a phone and on paper.
 
-Needs chromium and pdftoppm (poppler-utils). ``python docs/make_report_pictures.py demo/settings.yaml`` shows the reports
-of a workspace in which nights (``run nightly --as-of DATE``) were played for some days, and ``run maintenance`` after.
+Needs chromium and pdftoppm (poppler-utils). ``python docs/make_report_pictures.py demo/settings.yaml`` shows reports of
+a workspace in which nights (``run nightly --as-of DATE``) were played for some days, and ``run maintenance`` after.
 """
 
 from __future__ import annotations
