@@ -230,9 +230,9 @@ def _told(rule: Mapping[str, Any]) -> dict[str, Any]:
 def _rule_sentence(told: Mapping[str, Any]) -> str:
     tested, folds = told["tested"], told["folds"]
     where = f"fold {folds[0]}" if len(folds) == 1 else f"folds {', '.join(map(str, folds))}"
+    made = f"{tested['mean_net_bps']:+.1f} bps after costs"
     return (
-        f"{told['symbol']}: where {told['rule']}, a trade would have made "
-        f"{tested['mean_net_bps']:+.1f} bps after costs against {tested['base_net_bps']:+.1f} of all rows, "
-        f"on {tested['rows']} rows that the rule had not seen "
+        f"{told['symbol']}: where {told['rule']}, a trade would have made {made} "
+        f"against {tested['base_net_bps']:+.1f} of all rows, on {tested['rows']} rows that the rule had not seen "
         f"({where}, p {tested['p_adjusted']:.3f})"
     )

@@ -246,7 +246,7 @@ class _Check:
         model, x = self._fit(self._data), example(60, 12).x
         if not isinstance(model, ExplainedModel):
             return None
-        told = model.contributions(x)
+        told: Any = model.contributions(x)
         if not isinstance(told, np.ndarray) or told.shape != x.shape:
             return f"{getattr(told, 'shape', type(told).__name__)} in place of {x.shape}"
         p = np.clip(model.predict(x), 1e-6, 1 - 1e-6)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from huracan.errors import DeliveryError
-from huracan_telegram import pace
 from huracan_telegram.pace import Pace
 
 
@@ -32,7 +31,7 @@ class Hands:
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
     one = Hands()
-    monkeypatch.setattr(pace.time, "sleep", one.sleep)
+    monkeypatch.setattr("huracan_telegram.pace.time.sleep", one.sleep)
     return one
 
 

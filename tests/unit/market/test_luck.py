@@ -63,7 +63,8 @@ def with_moments(ratio: float, skew: float, tails: float, count: int) -> np.ndar
     best = int(np.argmin(np.abs(third / second**1.5 - skew) + np.abs(fourth / second**2 - tails)))
     counts = (falls[best], ups[best], count - falls[best] - ups[best])
     draws = np.concatenate([np.full(number, value) for number, value in zip(counts, values[:, best], strict=True)])
-    return (draws - draws.mean()) / draws.std(ddof=1) * 0.01 + ratio * 0.01
+    series: np.ndarray = (draws - draws.mean()) / draws.std(ddof=1) * 0.01 + ratio * 0.01
+    return series
 
 
 def test_the_deflated_sharpe_ratio_of_the_papers_example() -> None:
