@@ -76,7 +76,8 @@ def take(shot: Shot, page: Path, scratch: Path) -> None:
     """Let chromium show a page, and keep the part of it that is asked for."""
     text = page.read_text("utf-8")
     if shot.only:
-        shown = f"main > * {{ display: none }} main > :is({shot.only}) {{ display: revert }} footer {{ display: none }}"
+        hidden = "main > *, footer { display: none !important }"
+        shown = f"{hidden} main > :is({shot.only}) {{ display: revert !important }}"
         text = text.replace("</style>", f"{shown} main {{ padding-top: 8px; padding-bottom: 8px }}</style>", 1)
     scheme = "dark" if shot.dark else "light"
     text = text.replace("(prefers-color-scheme: dark)", "(min-width: 0)" if shot.dark else "(max-width: 0)")

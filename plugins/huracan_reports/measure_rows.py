@@ -56,4 +56,6 @@ def _pair(found: Sequence[Any] | None) -> str:
     if not found:
         return NOTHING
     value, first, second = found
-    return f"{first}, {second}: {FORMATS['ratio'](value)}"
+    # The quote is the same for most, and a cell as wide as two whole pairs pushes the next column off the page.
+    bases = (symbol.partition("-")[0] for symbol in (first, second))
+    return f"{', '.join(bases)}: {FORMATS['ratio'](value)}"

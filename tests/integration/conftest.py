@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+from huracan.testing.contexts import lay_ready_database
+
 STABLE = ("model.bin", "metrics.json", "features.json")
 """What the same inputs must give byte for byte; paths and times live in other files."""
 
@@ -71,6 +73,7 @@ def new_night(folder: Path, settings: Mapping[str, Any], name: str = "night", pl
     # PDF and picture take seconds, and have tests of their own.
     quick = {"workspace": "./work"} | ({} if plugins else {"reports": {"pdf": False, "picture": False}})
     file.write_text(yaml.safe_dump({**quick, **settings}))
+    lay_ready_database(folder / name / "work")
     return Night(file, folder / name / "work", plugins)
 
 

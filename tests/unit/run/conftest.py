@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from huracan.testing.contexts import lay_ready_database
+
 HEAD = """
 import os, re, subprocess, sys, time
 from pathlib import Path
@@ -89,7 +91,7 @@ def make_program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Write a plugin from its code, and settings; what was started is gone at the end of the test."""
     made: list[Program] = []
 
-    def make(code: str, **settings: object) -> Program:
+    def make(code: str, *, ready: bool = True, **settings: object) -> Program:
         site = tmp_path / "site"
         info = site / "toy-1.0.dist-info"
         info.mkdir(parents=True)
@@ -98,6 +100,8 @@ def make_program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
         (site / "toy.py").write_text(HEAD.format(here=str(tmp_path)) + textwrap.dedent(code))
         file = tmp_path / "settings.yaml"
         file.write_text(yaml.safe_dump({"workspace": "./work", **settings}))
+        if ready:
+            lay_ready_database(tmp_path / "work")
         made.append(Program(tmp_path, file))
         return made[-1]
 

@@ -103,7 +103,7 @@ def test_one_job_can_be_run_alone(make_program: Callable[..., Any]) -> None:
 
 
 def test_a_dry_run_touches_nothing(make_program: Callable[..., Any]) -> None:
-    program = make_program(THREE)
+    program = make_program(THREE, ready=False)
     before = tree(program.folder)
     ended = program.run("run", "nightly", *AS_OF, "--dry-run", PYTHONDONTWRITEBYTECODE="1")
     assert ended.returncode == 0, ended.stderr
