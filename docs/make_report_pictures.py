@@ -53,8 +53,6 @@ SHOTS = (
     Shot("report-phone-coin", "nightly", 390, 1180, only="details[open]"),
     Shot("report-day", "daily", 1000, 900),
     Shot("report-week", "weekly", 1000, 1180),
-    Shot("report-month", "monthly", 1000, 1180),
-    Shot("report-week-phone", "weekly", 390, 1180),
 )
 PAGES = 3
 """Pages of the PDF that are shown."""
