@@ -50,6 +50,7 @@ def copy_of(remote: Path, folder: Path) -> dict[str, Any]:
     return with_remote(Path(shutil.copytree(remote, folder / "remote")))
 
 
+@pytest.mark.soak
 def test_the_next_night_is_the_same_on_the_old_and_the_new_machine(
     first_night: Lost, make_night: Callable[..., Night], tmp_path: Path
 ) -> None:

@@ -126,9 +126,9 @@ def test_later_candles_in_the_folder_change_nothing(
     ("symbol", "as_of", "not_before"),
     [
         ("LUNA-USDT", "2022-09-30", "2022-05-31"),
-        ("FTT-USDT", "2023-12-30", "2023-09-22"),
+        pytest.param("FTT-USDT", "2023-12-30", "2023-09-22", marks=pytest.mark.soak),
         ("BNX-USDT", "2023-06-30", "2023-02-22"),
-        ("QUICK-USDT", "2023-12-01", "2023-07-21"),
+        pytest.param("QUICK-USDT", "2023-12-01", "2023-07-21", marks=pytest.mark.soak),
     ],
 )
 def test_a_coin_learns_only_from_what_it_is_today(

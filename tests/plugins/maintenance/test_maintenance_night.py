@@ -14,7 +14,7 @@ import yaml
 JOBS = ["cleanup", "self-test", "update-check", "vulnerabilities", "daily-report", "period-reports"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_pipeline_ends_well_offline_and_its_report_names_what_its_jobs_did(tmp_path: Path) -> None:
     away = "http://127.0.0.1:9"
     maintenance = {"index_url": away, "vulnerability_service": "osv", "osv_url": f"{away}/v1/query"}

@@ -60,7 +60,7 @@ def models(settings: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("whom", ["parent alone", "whole group"])
+@pytest.mark.parametrize("whom", ["parent alone", pytest.param("whole group", marks=pytest.mark.soak)])
 def test_a_night_told_to_stop_ends_at_once_without_orphans_and_goes_on_later(
     calm: dict[str, bytes], tmp_path: Path, whom: str
 ) -> None:
