@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -181,6 +182,11 @@ class Store:
             with as_store_error(parsed):
                 if file is not None:
                     file.parent.mkdir(parents=True, exist_ok=True)
+                if lock_folder is not None:
+                    # Also where nothing is upgraded: a new workspace of a database that is there already. Where it
+                    # cannot be made, whoever writes there says so.
+                    with suppress(OSError):
+                        lock_folder.mkdir(parents=True, exist_ok=True)
                 upgrade(engine, lock_folder)
         except OSError as error:
             engine.dispose()

@@ -53,7 +53,8 @@ def test_trades_are_recorded_from_files_and_standard_input_once(huracan: Run, tm
     newest = listed(huracan, "--limit", "1")[0]
     assert newest.pop("recorded_at") > "2026-11-20T12:00"
     assert newest == {
-        **as_row(TRADES[2]), "opened_at": "2026-11-20T11:00:00.000Z", "closed_at": "2026-11-20T12:00:00.000Z"
+        **as_row(TRADES[2]), "opened_at": "2026-11-20T11:00:00.000Z", "closed_at": "2026-11-20T12:00:00.000Z",
+        "strategy": "",
     }  # fmt: skip
     table = huracan("trades", "list", "--symbol", "BTC-USDT", "--source", "live").stdout
     assert [word in table for word in ("-25.50", "+50.00", "9,924.50", "2026-11-20 12:00Z")] == [True] * 4

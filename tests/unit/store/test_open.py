@@ -212,3 +212,10 @@ def test_a_locked_sqlite_database_is_a_store_error(tmp_path: Path, monkeypatch: 
 )
 def test_the_passwords_of_a_url_are_known_so_that_the_log_can_hide_them(url: str, passwords: tuple[str, ...]) -> None:
     assert passwords_in(url) == passwords
+
+
+def test_a_database_that_is_there_already_gets_the_folder_of_locks_of_a_new_workspace(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    Store.open(url, tmp_path / "old" / "state").close()
+    Store.open(url, tmp_path / "new" / "state").close()
+    assert (tmp_path / "new" / "state").is_dir()
