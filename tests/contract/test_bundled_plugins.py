@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from huracan.plugin import spec
-from huracan.plugin.manager import HOST_DISTRIBUTION
+from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.run.graph import jobs_of
 
 HOOKS = {name for name in vars(spec) if name.startswith("huracan_")}
 BUNDLED = sorted(
@@ -72,3 +73,11 @@ def test_loading_all_bundled_plugins_loads_no_library() -> None:
     )
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
     assert HEAVY & set(loaded) == set()
+
+
+@pytest.mark.parametrize("off", ["export", "reports", "backup", "training", "universe", "candles"])
+def test_the_night_ends_with_finish_whatever_is_switched_off(off: str) -> None:
+    plugins = Plugins([each for each in BUNDLED if each.name != off])
+    names = [job.name for job in jobs_of("nightly", plugins.jobs(), {})]
+    assert names[-1] == "finish"
+    assert "backup" not in names or names[-2] == "backup"
