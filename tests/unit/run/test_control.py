@@ -213,7 +213,7 @@ def steady(context):
 
 
 def test_a_database_that_is_away_is_waited_for_and_ends_no_daemon(make_program: Callable[..., Any]) -> None:
-    program = make_program(JOBS, schedule={"pipelines": {}})
+    program = make_program(JOBS, ready=False, schedule={"pipelines": {}})
     (program.folder / "work").mkdir()
     (program.workspace / "huracan.db").mkdir()  # cannot be opened now
     ended = program.run("daemon")

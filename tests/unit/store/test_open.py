@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -105,6 +106,10 @@ def test_a_folder_that_may_not_be_entered_is_one_line(tmp_path: Path, monkeypatc
 def test_a_database_with_damaged_pages_does_not_answer(tmp_path: Path) -> None:
     file = tmp_path / "huracan.db"
     Store.open(f"sqlite:///{file}", None).close()
+    with closing(sqlite3.connect(file)) as database, database:
+        # What is damaged are its last pages: these hold rows, while the schema stays readable.
+        database.execute("CREATE TABLE filler (content BLOB)")
+        database.execute("INSERT INTO filler VALUES (randomblob(100000))")
     content = file.read_bytes()
     file.write_bytes(content[: -4096 * 3] + b"\xa5" * (4096 * 3))
     store = Store.open_existing(f"sqlite:///{file}")
