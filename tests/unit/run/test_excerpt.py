@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from huracan.context import Context
-from huracan.run.pipeline import tell_of_failure, tell_of_start
+from huracan.run.pipeline import goes_on, tell_of_failure, tell_of_start
 from huracan.store import RunState
 from huracan.types import Job
 
@@ -43,13 +43,13 @@ def test_a_job_that_said_nothing_is_told_without_a_file(make_context: Callable[.
 
 def test_a_run_says_that_it_starts_and_that_it_goes_on(make_context: Callable[..., Context]) -> None:
     context = make_context(plugins=(), as_of=AS_OF)
-    tell_of_start(context, JOBS)
+    tell_of_start(context, JOBS, again=goes_on(context, JOBS))
     run = context.current_run
     context.store.ledger.begin_job(run.run_id, "train", AS_OF)
     context.store.ledger.end_job(
         run.run_id, "train", RunState.INTERRUPTED, AS_OF, exit_code=75, summary="", error="", seconds=1.0
     )  # fmt: skip
-    tell_of_start(context, JOBS)
-    goes_on, starts = context.store.events.recent()
-    assert (starts.title, goes_on.title) == ("nightly 2026-11-21 starts", "nightly 2026-11-21 goes on")
+    tell_of_start(context, JOBS, again=goes_on(context, JOBS))
+    again, starts = context.store.events.recent()
+    assert (starts.title, again.title) == ("nightly 2026-11-21 starts", "nightly 2026-11-21 goes on")
     assert (starts.fields["total"], starts.fields["pipeline"]) == (2, "nightly")
