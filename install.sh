@@ -251,7 +251,7 @@ run_tests() {
   fi
   step python -m pytest -q -n 3 -m "not soak and not systemd" "$@"
   # One real systemd for all of them, so one after the other.
-  (($#)) || step python -m pytest -q -m systemd tests/systemd
+  (($#)) || step python -m pytest -q -m "systemd and not soak" tests/systemd
 }
 
 main() {

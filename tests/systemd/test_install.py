@@ -136,7 +136,6 @@ def test_a_power_cut_while_it_builds_leaves_no_release_that_counts(fresh: Box) -
 def test_after_the_install_everything_runs_as_huracan(installed: Box, first_install: Installation) -> None:
     assert _all_run(installed)
     assert "is installed and runs" in first_install.said
-    assert first_install.seconds < 240
     owners = installed.bash("ps -o user= -p $(systemctl show -P MainPID huracan.service)").stdout.split()
     assert owners == ["huracan"]
     installed.run(["huracan", "status"])
@@ -203,6 +202,7 @@ def test_a_setting_that_is_wrong_is_named_with_its_line(installed: Box) -> None:
     assert "/etc/huracan/conf.d/wrong.yaml:" in broken.stderr
 
 
+@pytest.mark.soak
 def test_with_no_exchange_nothing_is_started_and_it_says_what_to_do(installed: Box) -> None:
     installed.bash(
         "systemctl stop 'huracan*'; mv /etc/huracan/settings.yaml /root/kept.yaml;"
@@ -294,6 +294,7 @@ def test_an_operator_of_the_group_kills_by_the_daemon_and_may_write_no_settings(
 # -------------------------------------------------------------------------------------------------------------- upgrade
 
 
+@pytest.mark.soak
 def test_a_version_that_does_not_start_is_never_switched_to(
     night: Box, checkout_with: Callable[[str, str], str]
 ) -> None:
@@ -321,6 +322,7 @@ def test_a_version_that_fails_after_its_migration_is_put_back_with_the_database(
     assert night.bash("find /var/lib/huracan ! -user huracan").stdout == ""
 
 
+@pytest.mark.soak
 def test_a_running_night_is_not_interrupted(night: Box, checkout_with: Callable[[str, str], str]) -> None:
     checkout = checkout_with("better", NEW_TABLE)
     at_work = _in_background(night, "huracan", "run", "nightly", "--force")

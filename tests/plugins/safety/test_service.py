@@ -324,7 +324,9 @@ def test_the_service_takes_in_trades_at_once_keeps_a_kill_and_ends_in_order(
     process.send_signal(signal.SIGKILL)
     process.wait()
     again = start()
-    time.sleep(3)
+    hidden.write_bytes(rows)
+    late = hidden.rename(hidden.with_name("b.jsonl"))
+    wait_until(lambda: not late.exists(), 60.0)  # it is at work
     assert mode_in(workspace) == "stopped"
     again.send_signal(signal.SIGTERM)
     assert again.wait(20) == 0
