@@ -114,10 +114,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Installation:
-    """What `install.sh install` said and how long it took, seconds."""
+    """What `install.sh install` said."""
 
     said: str
-    seconds: float
 
 
 def call(verb: str, folder: Path, *more: str) -> None:
