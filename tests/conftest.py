@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["huracan.testing.fixtures", "huracan.testing.postgres"]
+collect_ignore = ["demo_plugin"]  # it has tests and settings of its own, and runs where it is installed
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,22 +9,33 @@ from pathlib import Path
 import pytest
 
 from huracan.context import Context
+from huracan.testing.servers import ScriptedServer
+from packages import DEMO, lay_metadata
 
 
 @pytest.fixture
-def stranger(repository: Path, monkeypatch: pytest.MonkeyPatch) -> EntryPoint:
-    folder = repository / "tests" / "demo_plugin"
-    monkeypatch.syspath_prepend(folder)
-    (distribution,) = distributions(path=[str(folder)])
+def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EntryPoint:
+    source, metadata = lay_metadata(DEMO, tmp_path / "metadata")
+    monkeypatch.syspath_prepend(source)
+    (distribution,) = distributions(path=[str(metadata)])
     (entry_point,) = distribution.entry_points.select(group="huracan")
     return entry_point
 
 
 @pytest.fixture
-def context(make_context: Callable[..., Context], stranger: EntryPoint, tmp_path: Path) -> Context:
-    """A real context in which the stranger's plugin is the only one."""
+def context(
+    make_context: Callable[..., Context], stranger: EntryPoint, tmp_path: Path, loopback_server: ScriptedServer
+) -> Context:
+    """A real context in which the stranger's plugin is the only one; all that it speaks to is the loopback server."""
+    folders = {name: tmp_path / name for name in ("first", "second")}
+    for folder in folders.values():
+        folder.mkdir()
     return make_context(
-        {"exchange": {"name": "stranger"}, "remote": {"name": "stranger", "path": str(tmp_path)}},
+        {
+            "stranger": {"url": f"{loopback_server.url}/alerts"},
+            "exchange": {"name": "stranger", "url": loopback_server.url},
+            "remote": {"name": "stranger", **{name: str(folder) for name, folder in folders.items()}},
+        },
         plugins=(),
         extra=[stranger],
     )

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
+import random
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from huracan.alerts.delivery import Deliverer
+from huracan.cli.main import make_parser
 from huracan.context import Context
+from huracan.errors import StopRequested
 from huracan.market.candles import COLUMNS, Candles
 from huracan.plugin import spec
 from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
 from huracan.plugin.status import PluginStatus
+from huracan.store import RunState
 from huracan.table_files import write_table
+from huracan.testing import RecordingProgress
+from huracan.testing.servers import Reply, ScriptedServer, reply_json
 from huracan.types import (
     Candidate,
     ChatReply,
@@ -44,88 +52,114 @@ def _referred(reference: str) -> Callable[..., object]:
     return function
 
 
-def _settings(context: Context) -> None:
-    assert context.settings.sections["stranger"].model_dump()["greeting"] == "hello"
+def _two_nights(context: Context) -> None:
+    """Write two nights into the ledger: the 1st took 30 minutes, the 2nd 250."""
+    for day, minutes in ((1, 30), (2, 250)):
+        began = NOW.replace(day=day)
+        run = context.store.ledger.begin_run("nightly", began.date(), began, began)
+        context.store.ledger.end_run(run.run_id, RunState.DONE, "", began + timedelta(minutes=minutes))
 
 
-def _jobs(context: Context) -> None:
-    job = context.plugins.jobs()["stranger-greet"]
-    assert _referred(job.run)(context).summary == "hello"  # type: ignore[attr-defined]
+def _settings(context: Context, _: ScriptedServer) -> None:
+    assert context.settings.sections["stranger"].model_dump()["longest_minutes"] == 240.0
 
 
-def _services(context: Context) -> None:
-    service = context.plugins.services()["stranger-watch"]
-    assert _referred(service.run)(context) is None
+def _jobs(context: Context, _: ScriptedServer) -> None:
+    _two_nights(context)
+    job = context.plugins.jobs()["stranger-diary"]
+    assert _referred(job.run)(context).summary == "2 nights written down"  # type: ignore[attr-defined]
+    assert (context.paths.workspace / "stranger" / "diary.json").is_file()
 
 
-def _checks(context: Context) -> None:
-    assert context.plugins.checks()["stranger-mood"].run(context).state is CheckState.OK
+def _services(context: Context, _: ScriptedServer) -> None:
+    class Stopping(RecordingProgress):
+        def step(self, text: str, **told: Any) -> None:
+            super().step(text)
+            raise StopRequested
+
+    service, progress = context.plugins.services()["stranger-watch"], Stopping()
+    with pytest.raises(StopRequested):
+        _referred(service.run)(replace(context, progress=progress))
+    assert progress.steps == ["0 late nights told of"]
 
 
-def _exchanges(context: Context) -> None:
+def _checks(context: Context, _: ScriptedServer) -> None:
+    assert context.plugins.checks()["stranger-last-night"].run(context).state is CheckState.OK
+
+
+def _exchanges(context: Context, server: ScriptedServer) -> None:
+    server.answers["/markets"] = reply_json([{"base": "OP", "quote": "USDT"}])
     chosen = context.plugins.exchanges()["stranger"]
     exchange = chosen.open(context, context.settings.choice("exchange"))
-    assert list(exchange.markets()) == []
+    assert [market.symbol for market in exchange.markets()] == ["OP-USDT"]
     exchange.close()
 
 
-def _universe_rules(context: Context) -> None:
-    rule = context.plugins.universe_rules()["stranger-short-name"]
-    ticker = Ticker("OP-USDT", NOW, 1.0, 2e6, 3.0, "estimate", 1.0, 0.05)
-    reason = rule.veto(context, Candidate(Market("OP-USDT", "OP", "USDT"), ticker, NOW))
-    assert reason == "its name has 2 letters, fewer than 3"
+def _universe_rules(context: Context, _: ScriptedServer) -> None:
+    rule = context.plugins.universe_rules()["stranger-memes"]
+    ticker = Ticker("DOGE-USDT", NOW, 1.0, 2e6, 3.0, "estimate", 1.0, 0.05)
+    reason = rule.veto(context, Candidate(Market("DOGE-USDT", "DOGE", "USDT"), ticker, NOW))
+    assert reason == "is one of 4 memes"
 
 
-def _features(context: Context) -> None:
+def _features(context: Context, _: ScriptedServer) -> None:
     features = context.plugins.features()["stranger"]
     ones = np.ones(3)
-    candles = Candles.from_columns({name: ones * (3 if name == "high" else 1) for name in COLUMNS})
+    candles = Candles.from_columns({name: ones * {"high": 3, "close": 2}.get(name, 1) for name in COLUMNS})
     columns = features.compute(FeatureInput(candles, "1h", {}))
     assert tuple(columns) == features.columns
-    assert columns["stranger_range"].tolist() == [2.0, 2.0, 2.0]
+    assert columns["stranger_body"].tolist() == [0.5, 0.5, 0.5]
 
 
-def _trainers(context: Context) -> None:
-    trainer = context.plugins.trainers()["stranger-share"]
-    data = TrainingData(np.zeros((4, 1)), np.array([0, 1, 1, 1]), ("x",))
+def _trainers(context: Context, _: ScriptedServer) -> None:
+    trainer = context.plugins.trainers()["stranger-bayes"]
+    data = TrainingData(np.array([[0.0], [0.2], [1.0], [1.2]]), np.array([0, 0, 1, 1]), ("x",))
     model = trainer.fit(data, trainer.defaults, 1)
-    assert model.predict(data.x).tolist() == [0.75] * 4
-    assert trainer.load(model.dumps()).predict(data.x).tolist() == [0.75] * 4
+    scores = model.predict(data.x)
+    assert scores[:2].max() < 0.5 < scores[2:].min()
+    assert trainer.load(model.dumps()).predict(data.x).tolist() == scores.tolist()
 
 
-def _gates(context: Context) -> None:
-    gate = context.plugins.gates()["stranger-samples"]
-    assert gate.judge(context, {"samples": 12}).passed
-    assert not gate.judge(context, {"samples": 9}).passed
+def _gates(context: Context, _: ScriptedServer) -> None:
+    gate = context.plugins.gates()["stranger-costs"]
+    assert gate.judge(context, {"cost_share": 0.4}).passed
+    assert not gate.judge(context, {"cost_share": 0.6}).passed
 
 
-def _exports(context: Context) -> None:
+def _exports(context: Context, _: ScriptedServer) -> None:
+    _two_nights(context)
     exports, scope = context.plugins.exports(), ExportScope(NOW.date(), NOW.date())
-    file, table = exports["stranger_greeting"], exports["stranger_greetings"]
+    file, table = exports["stranger_sentences"], exports["stranger_nights"]
     assert isinstance(file, FileExport)
     assert isinstance(table, TableExport)
-    target = context.paths.workspace / f"greeting.{file.suffix}"
+    target = context.paths.workspace / f"nights.{file.suffix}"
     assert file.write(context, target, scope) == 1
-    assert target.read_text("utf-8") == "hello\n"
-    assert write_table(target, "csv", table.columns, table.batches(context, scope)) == 2
-    assert target.read_bytes() == b"name,greeting\r\nAda,hello\r\nAlan,hello\r\n"
+    assert target.read_text("utf-8") == "the night of 2024-01-01 took 30 minutes (done)\n"
+    assert write_table(target, "csv", table.columns, table.batches(context, scope)) == 1
+    assert target.read_bytes() == b"run_date,state,minutes\r\n2024-01-01,done,30.0\r\n"
 
 
-def _notifiers(context: Context) -> None:
+def _notifiers(context: Context, server: ScriptedServer) -> None:
+    server.answers["/alerts"] = Reply(204)
     context.emit("test", Severity.ERROR, "something burns")
-    assert (context.paths.workspace / "stranger.txt").read_text("utf-8") == "something burns\n"
-    notifier = context.plugins.notifiers()["stranger-file"]
-    notifier.deliver(context, Message("key", (Event("test", Severity.ERROR, "by hand", NOW),)))
-    assert (context.paths.workspace / "stranger.txt").read_text("utf-8").endswith("by hand\n")
+    deliverer = Deliverer(context, clock=context.clock, chance=random.Random(1))
+    while deliverer.turn():
+        pass
+    notifier = context.plugins.notifiers()["stranger"]
+    assert notifier.deliver(context, Message("key", (Event("test", Severity.ERROR, "by hand", NOW),))) is None
+    told = [[event["title"] for event in request.json()["events"]] for request in server.asked("/alerts")]
+    assert told == [["something burns"], ["by hand"]]
 
 
-def _chat_commands(context: Context) -> None:
+def _chat_commands(context: Context, _: ScriptedServer) -> None:
+    _two_nights(context)
     command = context.plugins.chat_commands()["stranger"]
     assert not command.acts
-    assert _referred(command.run)(context, ("Ada", "Lovelace")) == ChatReply("hello Ada Lovelace")
+    table = (("night", "minutes", "state"), ("2024-01-02", "250", "done"))
+    assert _referred(command.run)(context, ("1",)) == ChatReply("the last 1 nights", table=table)
 
 
-def _remotes(context: Context) -> None:
+def _remotes(context: Context, _: ScriptedServer) -> None:
     remote = context.plugins.remotes()["stranger"].open(context, context.settings.choice("remote"))
     source = context.paths.workspace / "a.txt"
     source.write_text("a", "utf-8")
@@ -135,28 +169,36 @@ def _remotes(context: Context) -> None:
     remote.close()
 
 
-def _backup_sources(context: Context) -> None:
-    source = context.plugins.backup_sources()["stranger-diary"]
-    folder = context.paths.workspace / "collected"
+def _backup_sources(context: Context, _: ScriptedServer) -> None:
+    source = context.plugins.backup_sources()["stranger"]
+    folder, own = context.paths.workspace / "collected", context.paths.workspace / "stranger"
     folder.mkdir()
+    own.mkdir()
+    (own / "notes.txt").write_text("hello", "utf-8")
     source.collect(context, folder)
+    (own / "notes.txt").unlink()
     assert source.restore is not None
     source.restore(context, folder)
-    assert (context.paths.workspace / "diary.txt").read_text("utf-8") == "hello"
+    assert (own / "notes.txt").read_text("utf-8") == "hello"
 
 
-def _report_sections(context: Context) -> None:
-    section = context.plugins.report_sections()["stranger-mood"]
-    assert section.write(context, NOW.date()) == {"summary": "On 2024-01-01 it says hello."}
+def _report_sections(context: Context, _: ScriptedServer) -> None:
+    _two_nights(context)
+    section = context.plugins.report_sections()["stranger"]
+    written = section.write(context, NOW.date())
+    assert written is not None
+    assert written["summary"] == "The night of 2024-01-01 took 30 minutes (done)."
 
 
 def _commands(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
+    _two_nights(context)
+    file = context.paths.workspace / "settings.yaml"
+    file.write_text(f"workspace: {context.paths.workspace}\n", "utf-8")
     command = context.plugins.commands()["stranger"]
     module = importlib.import_module(command.module)
-    parser = argparse.ArgumentParser()
-    module.configure(parser)
-    assert module.run(parser.parse_args(["--name", "Ada"])) == 0
-    assert capsys.readouterr().out == "hello Ada\n"
+    parser = make_parser(command.name, module)
+    assert module.run(parser.parse_args(["-c", str(file), "--last", "1"])) == 0
+    assert capsys.readouterr().out == "the night of 2024-01-02 took 250 minutes (done)\n"
 
 
 CASES: dict[str, Callable[..., None]] = {
@@ -181,13 +223,10 @@ CASES: dict[str, Callable[..., None]] = {
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_a_strangers_value_works_through_every_hook(
-    hook: str, context: Context, capsys: pytest.CaptureFixture[str]
+    hook: str, context: Context, loopback_server: ScriptedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert hook in CASES, f"{hook} of spec.py has no test: add a case here and a value to tests/demo_plugin"
-    if hook == "huracan_commands":
-        CASES[hook](context, capsys)
-    else:
-        CASES[hook](context)
+    assert hook in CASES, f"{hook} of spec.py has no test: add a case here and a part to huracan.authoring.parts"
+    CASES[hook](context, capsys if hook == "huracan_commands" else loopback_server)
 
 
 def test_no_case_is_left_of_a_hook_that_is_gone() -> None:
@@ -199,7 +238,7 @@ def test_the_stranger_implements_every_hook_and_stands_well(stranger: EntryPoint
     plugins.ask_everything()
     (info,) = plugins.infos()
     assert info.status is PluginStatus.ENABLED, info.error
-    assert (info.name, info.distribution, info.version) == ("stranger", "huracan-stranger", "1.0")
+    assert (info.name, info.distribution, info.version) == ("stranger", "huracan-stranger", "0.1.0")
     assert list(info.hooks) == HOOKS
 
 

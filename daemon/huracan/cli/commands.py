@@ -23,6 +23,7 @@ BUILT_IN = (
     Command("doctor", "run every health check and say how to mend what fails", "huracan.cli.doctor"),
     Command("health", "show the history of the health checks: states, error rates, latency", "huracan.cli.health"),
     Command("plugins", "list installed plugins and how each stands", "huracan.cli.plugins"),
+    Command("plugin", "make the package of a new plugin", "huracan.cli.plugin"),
     Command("units", "render, check and install the units of systemd", "huracan.cli.units"),
     Command("kill", "stop trading at once: the kill switch, which only `huracan resume` lifts", "huracan.cli.kill"),
     Command("pause", "pause the schedule: no pipeline starts by itself", "huracan.cli.pause"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,13 +11,27 @@ from pathlib import Path
 
 import pytest
 
+from packages import DEMO, lay_metadata
+
 Finished = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def stranger_path(repository: Path) -> str:
+def stranger_path(tmp_path: Path) -> str:
     """A PYTHONPATH on which the stranger's plugin is installed."""
-    return str(repository / "tests" / "demo_plugin")
+    return os.pathsep.join(map(str, lay_metadata(DEMO, tmp_path / "metadata")))
+
+
+@pytest.fixture
+def mishap_path(tmp_path: Path) -> str:
+    """A PYTHONPATH on which a plugin is installed whose command fails as it is told."""
+    folder = tmp_path / "mishap"
+    metadata = folder / "huracan_mishap-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("huracan_mishap.py"), folder)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: huracan-mishap\nVersion: 1.0\n", "utf-8")
+    (metadata / "entry_points.txt").write_text("[huracan]\nmishap = huracan_mishap\n", "utf-8")
+    return str(folder)
 
 
 @pytest.fixture

@@ -257,9 +257,9 @@ def test_plugins_shows_a_broken_plugin_and_goes_on(huracan: Run, settings_file: 
 def test_doctor_shows_every_check_with_its_time(huracan: Run, settings_file: Path, stranger_path: str) -> None:
     done = huracan("-c", str(settings_file), "doctor", "--json", PYTHONPATH=stranger_path)
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-    assert checks["stranger-mood"]["state"] == "ok"
-    assert checks["stranger-mood"]["detail"] == "in a good mood"
-    assert checks["stranger-mood"]["seconds"] >= 0
+    assert checks["stranger-last-night"]["state"] == "ok"
+    assert checks["stranger-last-night"]["detail"] == "no night has ended yet"
+    assert checks["stranger-last-night"]["seconds"] >= 0
     assert all(check["hint"] for check in checks.values() if check["state"] != "ok")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,7 +22,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 FORBIDDEN = (
     "alembic", "apscheduler", "lightgbm", "numpy", "polars", "psutil", "pydantic", "pydantic_settings", "rich",
     "sqlalchemy", "talib", "yaml", "huracan.cli.run", "huracan.cli.status", "huracan.app", "huracan.config",
-    "huracan.store", "huracan.logs", "asyncio",
+    "huracan.store", "huracan.logs", "asyncio", "jinja2", "huracan.authoring",
 )  # fmt: skip
 
 
@@ -111,9 +112,16 @@ def test_a_missing_settings_file_is_one_line_and_with_json_an_object(huracan: Ru
 # ------------------------------------------------------------------------------------------------- commands of plugins
 
 
-def test_a_plugins_command_is_listed_with_its_owner_and_runs(huracan: Run, stranger_path: str) -> None:
-    assert "say hello [plugin stranger]" in huracan("--help", PYTHONPATH=stranger_path).stdout
-    assert huracan("stranger", "--name", "Ada", PYTHONPATH=stranger_path).stdout == "hello Ada\n"
+def test_a_plugins_command_is_listed_with_its_owner_and_runs(
+    huracan: Run, stranger_path: str, mishap_path: str, settings_file: Path
+) -> None:
+    both = os.pathsep.join([stranger_path, mishap_path])
+    listed = huracan("--help", PYTHONPATH=both).stdout
+    assert "show how long the last nights took [plugin stranger]" in listed
+    assert "say hello, or fail [plugin mishap]" in listed
+    assert huracan("mishap", "--name", "Ada", PYTHONPATH=both).stdout == "hello Ada\n"
+    told = huracan("-c", str(settings_file), "stranger", "--json", PYTHONPATH=both)
+    assert json.loads(told.stdout) == {"nights": []}
 
 
 def test_plugins_only_set_but_empty_loads_none(huracan: Run, stranger_path: str) -> None:
@@ -173,21 +181,21 @@ def _install(folder: Path, name: str, command: str) -> None:
 # ----------------------------------------------------------------------------------------------------- what goes wrong
 
 
-def test_a_mistake_inside_a_command_is_one_line(huracan: Run, stranger_path: str) -> None:
-    done = huracan("stranger", "--fail", "usage", PYTHONPATH=stranger_path)
+def test_a_mistake_inside_a_command_is_one_line(huracan: Run, mishap_path: str) -> None:
+    done = huracan("mishap", "--fail", "usage", PYTHONPATH=mishap_path)
     assert done.returncode == 2
-    assert done.stderr == "huracan: the stranger does not know what to do; say --name\n"
+    assert done.stderr == "huracan: the plugin does not know what to do; say --name\n"
 
 
-def test_a_bug_prints_a_traceback_and_exit_code_1(huracan: Run, stranger_path: str) -> None:
-    done = huracan("stranger", "--fail", "bug", PYTHONPATH=stranger_path)
+def test_a_bug_prints_a_traceback_and_exit_code_1(huracan: Run, mishap_path: str) -> None:
+    done = huracan("mishap", "--fail", "bug", PYTHONPATH=mishap_path)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
-    assert "RuntimeError: the stranger stumbled" in done.stderr
+    assert "RuntimeError: the plugin stumbled" in done.stderr
 
 
-def test_ctrl_c_is_130_without_a_traceback(huracan: Run, stranger_path: str) -> None:
-    done = huracan("stranger", "--fail", "interrupt", PYTHONPATH=stranger_path)
+def test_ctrl_c_is_130_without_a_traceback(huracan: Run, mishap_path: str) -> None:
+    done = huracan("mishap", "--fail", "interrupt", PYTHONPATH=mishap_path)
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
 

@@ -96,7 +96,7 @@ def test_every_source_is_named_and_no_secret_is_shown(
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     (credentials / "stranger__token").write_text("t0ken-from-a-file\n", "utf-8")
-    (credentials / "stranger__greeting").write_text("s3same", "utf-8")
+    (credentials / "stranger__url").write_text("http://s3same", "utf-8")
     with settings_file.open("a", encoding="utf-8") as file:
         file.write("database: postgresql://me:geheim@host/db\n")
     environment = {
@@ -144,5 +144,5 @@ def test_the_sample_is_printed_even_where_the_settings_are_broken(huracan: Run, 
 
 def test_the_sample_shows_the_settings_of_a_strangers_plugin(huracan: Run, stranger_path: str) -> None:
     done = huracan("settings", "sample", PYTHONPATH=stranger_path)
-    assert "# Settings of the stranger. (plugin stranger)\n#stranger:\n" in done.stdout
-    assert "#  # What it says. (text)\n#  greeting: hello\n" in done.stdout
+    assert "# What the plugin stranger goes by. (plugin stranger)\n#stranger:\n" in done.stdout
+    assert "#  # Where alerts are posted to; empty: nowhere. (text)\n#  url: ''\n" in done.stdout

@@ -1,8 +1,16 @@
-"""Say hello from a plugin."""
+"""A plugin for tests of the command line: its command `mishap` fails as it is told."""
 
 from __future__ import annotations
 
 import argparse
+
+from huracan import hookimpl
+from huracan.types import Command
+
+
+@hookimpl
+def huracan_commands() -> list[Command]:
+    return [Command("mishap", "say hello, or fail", "huracan_mishap")]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -14,9 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
     from huracan.errors import UsageError
 
     if arguments.fail == "usage":
-        raise UsageError("the stranger does not know what to do; say --name")
+        raise UsageError("the plugin does not know what to do; say --name")
     if arguments.fail == "bug":
-        raise RuntimeError("the stranger stumbled")
+        raise RuntimeError("the plugin stumbled")
     if arguments.fail == "interrupt":
         raise KeyboardInterrupt
     print(f"hello {arguments.name}")
