@@ -36,6 +36,7 @@ def test_a_plugin_that_is_installed_later_gets_its_units(trial: Trial) -> None:
     shown = trial.box.run(["systemctl", "cat", "huracan-job@second.service"]).stdout
     assert "WatchdogSec=4s" in shown
     assert "plugin trial" in shown
+    assert "plugin stranger" in trial.box.run(["systemctl", "cat", "huracan-job@stranger-diary.service"]).stdout
     assert "looker" in trial.box.run(["systemctl", "cat", "huracan.target"]).stdout
 
 
@@ -319,14 +320,23 @@ def test_with_timers_the_monitor_itself_that_keeps_crashing_is_told_of_once_and_
 # --------------------------------------------------------------------------------------------------- the bundled night
 
 
-def test_a_whole_night_is_played_by_a_timer(trial: Trial) -> None:
+def test_a_whole_night_is_played_by_a_timer_with_a_plugin_of_a_stranger_in_it(trial: Trial) -> None:
     trial.afresh("timers", bundled="hybrid", nightly="00:00")
     trial.begin_chain("prepare")
     assert trial.wait_for_state("done", "failed", "partly-failed", pipeline="nightly", seconds=240) == "done"
     assert trial.box.run(["ls", "/var/lib/huracan-trial/champions/roster.json"])
     assert "train: " in trial.box.journal("huracan-job@train.service")
-    services = [f"huracan-service@{name}.service" for name in ("alerts", "monitor", "safety", "sync", "telegram")]
+    names = ("alerts", "monitor", "safety", "stranger-watch", "sync", "telegram")
+    services = [f"huracan-service@{name}.service" for name in names]
     assert {unit: trial.box.state(unit) for unit in services} == dict.fromkeys(services, "active")
+    assert trial.jobs()["stranger-diary"] == "done"
+    assert "0 nights written down" in trial.box.journal("huracan-job@stranger-diary.service")
+    diary = json.loads(trial.box.run(["cat", "/var/lib/huracan-trial/stranger/diary.json"]).stdout)
+    assert diary["nights"] == []
+    assert trial.box.bash("ls /var/lib/huracan-trial/exports/*/stranger_nights_*.csv").stdout
+    shown = json.loads(trial.box.run(["huracan", "plugins", "--json"]).stdout)["plugins"]
+    (stranger,) = [each for each in shown if each["name"] == "stranger"]
+    assert (stranger["status"], stranger["error"], stranger["version"]) == ("enabled", None, "0.1.0")
 
 
 def test_a_whole_night_is_played_by_the_daemon_though_a_power_cut_ends_its_training(trial: Trial) -> None:

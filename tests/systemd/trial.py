@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from systemd.machine import FEW_SERVICES, Box
+from systemd.machine import CHECKOUT, FEW_SERVICES, Box
 
 __all__ = ["PLUGIN", "STAMPS", "WORKSPACE", "Trial"]
 
@@ -16,6 +16,7 @@ WORKSPACE = "/var/lib/huracan-trial"
 _SETTINGS = "/etc/huracan/settings.yaml"
 _ASIDE = "/root/settings-aside.yaml"
 _SITE = "/opt/huracan/current/lib/python3*/site-packages"
+_PIP = "/opt/huracan/current/bin/python -m pip install --quiet --disable-pip-version-check --no-deps"
 _SYSTEM = "/etc/systemd/system"
 STAMPS = "/var/lib/systemd/timers"
 """Where systemd notes when a timer was last due."""
@@ -49,17 +50,20 @@ class Trial:
     _unit_settings: str = field(default="", init=False)
 
     def install(self) -> str:
-        """Put the plugin into the installed release, and return what `huracan units install` says."""
+        """Put the plugin into the installed release, beside it the demo plugin as its owner would install it, and return
+        what `huracan units install` says."""
         for file in sorted(PLUGIN.rglob("*")):
             if file.is_file() and file.suffix != ".pyc":
                 target = f"$(echo {_SITE})/{file.relative_to(PLUGIN)}"
                 self.box.bash(f"mkdir -p $(dirname {target}); cat >{target} <<'EOF'\n{file.read_text()}EOF")
+        self.box.run([*_PIP.split(), f"{CHECKOUT}/tests/demo_plugin"])
         self.box.bash(f"cp -p {_SETTINGS} {_ASIDE}; mv {FEW_SERVICES} {_ASIDE}.few")
         self.settings(bundled="hybrid")
         return self.install_units("--no-start")
 
     def remove(self) -> None:
         self.box.bash(f"systemctl stop huracan.target 'huracan*'; rm -rf {_SITE}/huracan_trial* {WORKSPACE}")
+        self.box.bash(f"rm -rf {_SITE}/huracan_stranger*")
         self.box.bash(
             f"cp -p {_ASIDE} {_SETTINGS}; mv {_ASIDE}.few {FEW_SERVICES}; rm -f {_SYSTEM}/huracan*.d/90-*.conf"
         )

@@ -47,6 +47,6 @@ def _holders(package: Package) -> Iterator[str]:
     for kind, name in package.offered():
         others = getattr(plugins, kind)()
         if name in _OF_THE_CORE.get(kind, ()):
-            yield f"Huracan has a {_WORDS[kind]} {name} itself"
+            yield f"the {_WORDS[kind]} {name} is Huracan's own"
         elif name in others:
-            yield f"plugin {others.owners[name]} has a {_WORDS[kind]} {name}"
+            yield f"the {_WORDS[kind]} {name} is one of plugin {others.owners[name]}"
