@@ -50,8 +50,8 @@ class Trial:
     _unit_settings: str = field(default="", init=False)
 
     def install(self) -> str:
-        """Put the plugin into the installed release, beside it the demo plugin as its owner would install it, and return
-        what `huracan units install` says."""
+        """Put the plugin into the installed release, and the demo plugin by pip; return what `huracan units install`
+        says."""
         for file in sorted(PLUGIN.rglob("*")):
             if file.is_file() and file.suffix != ".pyc":
                 target = f"$(echo {_SITE})/{file.relative_to(PLUGIN)}"

@@ -46,7 +46,8 @@ class HttpExchange:
     def markets(self) -> Sequence[Market]:
         """Return the pairs that were listed by now; one that cannot be read is told of by ``problems``."""
         if self._markets is None:
-            found, self._problems = {}, []
+            found: dict[str, Market] = {}
+            self._problems = []
             for entry in self._ask("/markets", {}):
                 try:
                     market = _market(entry)

@@ -42,7 +42,7 @@ class NaiveBayes:
 
     def contributions(self, x: np.ndarray) -> np.ndarray:
         """Return what each column adds to the log odds of each row."""
-        known = np.where(np.isfinite(x), x, np.nan)
+        known = np.ascontiguousarray(np.where(np.isfinite(x), x, np.nan))  # a row alone is summed as among others
         likelihood = [
             -0.5 * (np.log(variance) + (known - mean) ** 2 / variance)
             for mean, variance in zip(self.mean, self.variance, strict=True)
