@@ -6,13 +6,16 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huracan import API_VERSION, __version__
 from huracan.authoring.parts import Part
 from huracan.errors import UsageError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = ["Author", "Package", "render"]
 
@@ -103,18 +106,23 @@ class Package:
 
 def render(package: Package) -> dict[str, str]:
     """Return the text of every file by its path inside the package's folder: the same package, the same bytes."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True, autoescape=False,
-    )  # fmt: skip
-    environment.filters["toml"] = _toml
-    told = _told(package)
+    environment, told = _environment(), _told(package)
     return {
         path: environment.get_template(f"{template}.jinja").render(told)
         for path, template in sorted(package.templates.items())
     }
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    made.filters["toml"] = _toml
+    return made
 
 
 def _told(package: Package) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_the_mirror_keeps_every_rule(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    assert_remote_store(lambda: Mirror(*folders), tmp_path, entries=200, big=4 * 1024 * 1024)
+    assert_remote_store(lambda: Mirror(*folders), tmp_path, entries=50, big=4 * 1024 * 1024)
 
 
 def test_a_disk_that_is_away_is_read_from_the_other_one_and_nothing_is_stored(

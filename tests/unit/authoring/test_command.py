@@ -65,7 +65,7 @@ def test_without_a_word_it_brings_features() -> None:
         (["mine", "--with", "trainers"], "there is no part 'trainers'; did you mean \"trainer\"?"),
         (["training"], "a plugin training is installed already (huracan-engine "),
         (["status", "--with", "command"], "the command status is Huracan's own; choose another name"),
-        (["trades", "--with", "command"], "the command trades is one of plugin training; choose another name"),
+        (["trades", "--with", "command"], "the command trades is one of plugin safety; choose another name"),
         (["schedule", "--with", "settings"], "the section of the settings schedule is Huracan's own"),
         (["disk", "--with", "remote"], "the remote disk is Huracan's own"),
         (["simulated", "--with", "exchange"], "the exchange simulated is one of plugin exchanges"),

@@ -91,7 +91,7 @@ def _entry_point(metadata: Path) -> EntryPoint:
     return entry
 
 
-@pytest.mark.parametrize("parts", ["features", "job,service,gate,universe"])
+@pytest.mark.parametrize("parts", ["features", "job,service"])
 def test_a_plugin_with_these_parts_passes_its_own_tests(parts: str, tmp_path: Path) -> None:
     package = make("own-tests", parts, tmp_path)
     path = os.pathsep.join([*map(str, lay_metadata(package, tmp_path / "metadata")), *filter(None, sys.path)])

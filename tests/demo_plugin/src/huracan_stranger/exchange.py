@@ -16,7 +16,7 @@ class ExchangeSettings(Section):
     """An exchange that answers by HTTP."""
 
     candle_source: ClassVar[tuple[str, ...]] = ("url",)
-    name: Literal["stranger"] = "stranger"
+    name: Literal["stranger"] = Field("stranger", description="Chooses it.")
     url: str = Field("http://127.0.0.1:8080", pattern=r"^https?://\S+$", description="Where its API is.")
     timeout_seconds: float = Field(20.0, gt=0, le=300, description="Seconds until an answer counts as lost.")
 

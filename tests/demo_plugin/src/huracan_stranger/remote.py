@@ -20,7 +20,7 @@ class RemoteSettings(Section):
     """Two folders that hold the same files; both must exist."""
 
     written_paths: ClassVar[tuple[str, ...]] = ("first", "second")
-    name: Literal["stranger"] = "stranger"
+    name: Literal["stranger"] = Field("stranger", description="Chooses it.")
     first: SettingsPath = Field(Path("mirror-1"), description="The folder that is read.")
     second: SettingsPath = Field(Path("mirror-2"), description="The folder that is read where the first one is away.")
 
