@@ -47,8 +47,8 @@ def installed(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A copy of the demo plugin that was installed from, without a network."""
     package = tmp_path_factory.mktemp("stranger") / "huracan-stranger"
     shutil.copytree(DEMO, package, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
-    pip = [environment, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    call(*pip, "--no-build-isolation", package, folder=package.parent)
+    options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation"]
+    call(environment, "-m", "pip", "install", *options, package, folder=package.parent)
     return package
 
 

@@ -47,7 +47,8 @@ class NaiveBayes:
             -0.5 * (np.log(variance) + (known - mean) ** 2 / variance)
             for mean, variance in zip(self.mean, self.variance, strict=True)
         ]
-        return np.nan_to_num(np.clip(likelihood[1] - likelihood[0], -self.most, self.most))
+        told = np.clip(likelihood[1] - likelihood[0], -self.most, self.most)
+        return np.asarray(np.nan_to_num(told))
 
     def importance(self) -> Mapping[str, float]:
         """Return the mean size of each column's contribution on the training rows, as a share of all."""
