@@ -28,6 +28,7 @@ BUILT_IN = (
     Command("pause", "pause the schedule: no pipeline starts by itself", "huracan.cli.pause"),
     Command("resume", "lift the kill switch, or the pause of the schedule", "huracan.cli.resume"),
     Command("settings", "show effective settings, or print the commented default", "huracan.cli.settings"),
+    Command("completion", "print the script by which a shell completes commands and names", "huracan.cli.completion"),
 )
 
 INTERNAL = (

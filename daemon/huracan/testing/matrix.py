@@ -1,4 +1,4 @@
-"""``check_all``: an installed plugin against the whole kit, ``check_plugin`` and the check of each thing that it brings.
+"""``check_all``: an installed plugin against the whole kit, ``check_plugin`` and the check of each thing it brings.
 
 What cannot be checked without something outside (the other side of a channel, an account) is skipped, and says what it
 needs: such a check belongs into the plugin's own tests, where the other side can be played.
@@ -90,12 +90,18 @@ class _Matrix:
         for hook in self.hooks():
             for value in self.subject.of(hook):
                 who = f"{KINDS[hook]} {value.name}"
+                letter = _LETTERS[hook]
                 try:
-                    results = checks[hook](value, _of_letter(self.skip, _LETTERS[hook]))
+                    results = tuple(checks[hook](value, _of_letter(self.skip, letter)))
                 except NotAskedError as error:
                     yield Checked(who, skipped=str(error))
-                else:
-                    yield Checked(who, tuple(results))
+                    continue
+                except Exception as error:
+                    if str(error).startswith("no such rule"):
+                        raise
+                    why = f"raised {type(error).__name__}: {error}"
+                    results = (RuleResult(f"{letter}0", "can be asked at all", failed=why),)
+                yield Checked(who, results)
 
     def _plugins(self) -> list[str]:
         bundled = [each.name for each in installed() if each.dist and each.dist.name == HOST_DISTRIBUTION]
