@@ -33,8 +33,9 @@ def find_symbol(plugins: Sequence[str], exchange: str) -> str:
     Raises NotAskedError, with what is missing, for an exchange that needs settings or speaks to another machine.
     """
     command = [sys.executable, "-P", "-m", __name__, exchange, *plugins]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT, check=False, env=variables)
     except subprocess.TimeoutExpired:
         raise NotAskedError(f"needs more than {_LIMIT:g} s to list its markets") from None
     if done.returncode == _SPOKE:
