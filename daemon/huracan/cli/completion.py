@@ -14,7 +14,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 __all__ = ["configure", "full_parser", "run"]
 
@@ -22,7 +21,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 _NAMED: Mapping[tuple[str, str], str] = {
     ("run", "name"): "work", ("start", "name"): "work", ("stop", "name"): "work",
-    ("plugins check", "name"): "plugins", ("plugins trace", "words"): "commands",
+    ("plugins check", "name"): "plugins", ("plugins trace", "words"): "words",
     ("history", "pipeline"): "pipelines", ("health", "name"): "checks",
     ("export", "names"): "exports", ("alerts test", "channel"): "channels",
 }  # fmt: skip
@@ -47,11 +46,10 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     import shtab
 
     for _, action in _arguments(parser):
-        marked: Any = action
         if action.metavar in _FOLDERS:
-            marked.complete = shtab.DIRECTORY
+            shtab.set_complete(action, shtab.DIRECTORY)
         elif action.metavar in _FILES or action.type is Path:
-            marked.complete = shtab.FILE
+            shtab.set_complete(action, shtab.FILE)
     text: str = shtab.complete(parser, shell)
     return text
 
@@ -69,10 +67,11 @@ def full_parser(arguments: argparse.Namespace) -> argparse.ArgumentParser:
     for command in (*commands.BUILT_IN, *offered.values()):
         module = importlib.import_module(command.module)
         fill_parser(below.add_parser(command.name, help=command.help, description=command.help), module)
-    known = {**_names(arguments), "commands": [each.name for each in (*commands.BUILT_IN, *offered.values())]}
+    names = _names(arguments)
+    known = {**names, "words": [*below.choices, *names.get("work", ())]}
     for where, action in _arguments(parser):
         if (kind := _NAMED.get((where, action.dest))) is not None and known.get(kind):
-            action.choices = sorted(known[kind])
+            action.choices = sorted({*known[kind]})
     return parser
 
 
