@@ -93,6 +93,15 @@ ensure_wrapper() {
   [[ -x "$wrapper" && "$(cat "$wrapper")" == "$(print_wrapper)" ]] || change "write the command $wrapper" write_wrapper
 }
 
+# Where bash completes words at all, it completes ours: commands and names as they are now. A comfort, so never an error.
+ensure_completion() {
+  local script
+  [[ -d "${completion%/*}" && -x "$current/bin/huracan" ]] || return 0
+  script="$(as_huracan "$current/bin/huracan" completion bash 2>/dev/null)" || return 0
+  [[ "$(cat "$completion" 2>/dev/null)" == "$script" ]] ||
+    change "write $completion" write_file "$completion" root:root 644 <<<"$script"
+}
+
 # -------------------------------------------------------------------------------------------------------------- releases
 
 # What a release has beyond what Huracan cannot do without; more stands in packages.txt.

@@ -86,7 +86,7 @@ def test_every_command_is_completed_those_of_plugins_too(complete: Complete) -> 
         (["plugins", "trace", "--keep", "fol"], ["folder"]),
         (["units", "render", "--out", ""], ["folder"]),
     ],
-    ids=lambda each: "-".join(each),
+    ids=" ".join,
 )
 def test_what_is_typed_is_completed(words: list[str], wanted: list[str], complete: Complete) -> None:
     assert complete("huracan", *words) == wanted
