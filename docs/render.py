@@ -166,7 +166,8 @@ def hooks_page(plugins: Plugins) -> str:
         f"# Hooks\n\n{NOTE}\n"
         "A plugin is an installed package with an entry point in the group `huracan`; it implements the hooks it\n"
         "needs, each marked with `@hookimpl`.\n"
-        "[plugins/README.md](../../plugins/README.md) shows how, with an example each.\n"
+        "[plugins/README.md](../../plugins/README.md) shows how, with an example each;\n"
+        "[hook-changes.md](hook-changes.md) says since when each part is as it is.\n"
     ]
     infos = plugins.infos()
     for name, function in hooks():

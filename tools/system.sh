@@ -190,7 +190,7 @@ system_install() {
   [[ ! -f "$releases/$name/$built" || ! -f "$etc/settings.yaml" ]] || read_settings "$name"
   [[ -n "$installed" ]] || change "make $name the installed release" switch_to "$name"
   ensure_units
-  ensure_completion
+  ensure_completion "$name"
   finish_install "$name"
 }
 

@@ -32,6 +32,7 @@ class Tracer:
         self._file = file
         self._descriptor: int | None = None
         self._owners: dict[tuple[str, str], str] = {}
+        self._mark = os.urandom(4).hex()  # a process may have two: one for its commands, one for its work
         self._numbers = count()
         self._here = threading.local()
         try:
@@ -75,7 +76,7 @@ class Tracer:
     @contextmanager
     def call(self, plugin: str, kind: str, name: str) -> Iterator[dict[str, Any]]:
         """Note a call for as long as the block lasts; what is put into the mapping is noted with its end."""
-        number, inner = f"{os.getpid()}-{next(self._numbers)}", self._inner()
+        number, inner = f"{os.getpid()}-{self._mark}-{next(self._numbers)}", self._inner()
         # The machine's clock: a trace tells when things happened, also where the run's own clock stands still.
         self._write({"begin": number, "at": time.time(), "plugin": plugin, "kind": kind, "name": name})
         noted: dict[str, Any] = {}
