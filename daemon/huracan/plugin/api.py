@@ -64,7 +64,7 @@ def _holds(clauses: Clauses, version: int) -> bool:
 def _refusal(declared: Any, clauses: Clauses, oldest: int, newest: int) -> str:
     """Say what the plugin needs, what this is, and which of the two has to be updated."""
     served = str(newest) if oldest == newest else f"{oldest} to {newest}"
-    needs = f"needs plugin API {declared}; this is huracan-engine {__version__}, which serves {served}"
+    needs = f"is made for plugin API {declared}; this is huracan-engine {__version__}, which serves {served}"
     numbers = [number for _, number in clauses]
     if any(_holds(clauses, version) for version in range(newest + 1, max(*numbers, newest) + 2)):
         return f"{needs}: update huracan-engine, or install an older release of the plugin"

@@ -59,7 +59,7 @@ def test_outside_of_what_is_served_it_says_what_it_needs_what_this_is_and_what_t
 ) -> None:
     error = judge(declared, **SERVED).error
     served = f"this is huracan-engine {__version__}, which serves 2 to 4"
-    assert error.startswith(f"needs plugin API {declared}; {served}: {advice}")
+    assert error.startswith(f"is made for plugin API {declared}; {served}: {advice}")
 
 
 @pytest.mark.parametrize("declared", ["", "2", "two", ">=2,", "~=2", ">=2.1", "=>2", 2.0, True, 0, -1, None, (2, 3)])
