@@ -27,8 +27,8 @@ __all__ = [
     "Checked", "ExchangeCase", "MovedClock", "Night", "OtherSide", "RecordingProgress", "RuleResult",
     "StandInEntryPoint", "assert_exchange", "assert_export", "assert_features", "assert_gate", "assert_notifier",
     "assert_plugin", "assert_remote_store", "assert_trainer", "assert_universe_rule", "check_all", "check_exchange",
-    "check_export", "check_features", "check_gate", "check_notifier", "check_plugin", "check_remote_store", "check_trainer",
-    "check_universe_rule", "make_context", "play_night", "stand_in",
+    "check_export", "check_features", "check_gate", "check_notifier", "check_plugin", "check_remote_store",
+    "check_trainer", "check_universe_rule", "make_context", "play_night", "stand_in",
 ]  # fmt: skip
 
 _HOMES = {
