@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 __all__ = ["configure", "full_parser", "run"]
 
@@ -46,10 +47,11 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     import shtab
 
     for _, action in _arguments(parser):
+        marked: Any = action
         if action.metavar in _FOLDERS:
-            shtab.set_complete(action, shtab.DIRECTORY)
+            marked.complete = shtab.DIRECTORY
         elif action.metavar in _FILES or action.type is Path:
-            shtab.set_complete(action, shtab.FILE)
+            marked.complete = shtab.FILE
     text: str = shtab.complete(parser, shell)
     return text
 

@@ -127,7 +127,7 @@ def test_the_command_prints_the_script(
     settings = tmp_path / "settings.yaml"
     settings.write_text("workspace: ./work\n", "utf-8")
     assert main(["-c", str(settings), "completion", "bash"]) == 0
-    assert "complete -F" in capsys.readouterr().out
+    assert "-F _shtab_huracan huracan" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["settings.yaml"]
 
 

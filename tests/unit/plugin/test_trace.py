@@ -80,8 +80,8 @@ def test_each_call_of_a_hook_is_noted_with_its_owner_its_time_and_how_much_it_ga
         yield Job("a", "m:f", "d")
         yield Job("b", "m:f", "d")
 
-    plugins = Plugins([stand_in("mine", huracan_jobs=hookimpl(slow)), stand_in("other", huracan_jobs=hookimpl(list))],
-                      tracer=Tracer(file))  # fmt: skip
+    entries = [stand_in("mine", huracan_jobs=hookimpl(slow)), stand_in("other", huracan_jobs=hookimpl(lambda: []))]
+    plugins = Plugins(entries, tracer=Tracer(file))
     assert list(plugins.jobs()) == ["a", "b"]
     mine, other = read_trace(file)
     assert (mine.plugin, mine.kind, mine.name, mine.values, mine.error) == ("mine", "hook", "huracan_jobs", 2, None)
