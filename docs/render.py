@@ -283,7 +283,7 @@ def commands_page(plugins: Plugins) -> str:
         "Every command understands `-c FILE` (settings; repeatable), `-v` (debug messages) and `--no-color`, before\n"
         "or after its name. Those that show something understand `--json`. See [exit codes](exit-codes.md).\n\n"
         "`HURACAN_PLUGINS_ONLY=name,name` loads these plugins and no others; set but empty, it loads none.\n"
-        "`HURACAN_TRACE=FILE` has every process append what plugins were called for, and how long it took\n"
+        "`HURACAN_TRACE=FILE` has every process append each call of a plugin and its time to that file\n"
         "([look inside](../how-to/plugins-look-inside.md)).\n"
     ]
     offered = plugins.commands()

@@ -185,14 +185,13 @@ def test_an_exchange_that_speaks_to_another_machine_is_not_let(write_plugin: Wri
 
 def test_the_kit_needs_no_pytest(repository: Path) -> None:
     folder = repository / "daemon" / "huracan" / "testing"
-    texts = {path.stem: path.read_text("utf-8") for path in folder.rglob("*.py")}
-    its_own = {name for name, text in texts.items() if re.search(r"^ *(import|from) _?pytest", text, re.MULTILINE)}
-    users = {
-        name for name, text in texts.items()
-        if name not in its_own and re.search(rf"testing\.({'|'.join(its_own)})\b", text)
-    }  # fmt: skip
-    assert its_own == {"fixtures", "postgres"}
-    assert users == {"__init__"}  # which names them in its docstring
+    texts = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.py")}
+
+    def importing(what: str) -> set[str]:
+        return {name for name, text in texts.items() if re.search(rf"^ *(import|from) {what}\b", text, re.MULTILINE)}
+
+    assert importing("_?pytest") == {"fixtures.py", "postgres.py"}
+    assert importing(r"huracan\.testing\.(fixtures|postgres)") == set()
 
 
 # ---------------------------------------------------------------------------------------------------------- the command
