@@ -120,6 +120,7 @@ def _print(screen: Console, name: str, checked: Sequence[Checked]) -> None:
         screen.print(table)
         screen.print()
     results = [result for each in checked for result in each.results]
-    broken, skipped = sum(map(_broken, checked)), sum(bool(each.skipped) for each in (*results, *checked))
+    broken = sum(map(_broken, checked))
+    skipped = sum(bool(each.skipped) for each in results) + sum(bool(each.skipped) for each in checked)
     line = f"plugin {name}: {len(results)} rules of {len(checked)} things, {broken} broken, {skipped} skipped"
     screen.print(Text(line, style="bold red" if broken else "bold green"))

@@ -149,6 +149,8 @@ def _print(screen: Console, traced: _Traced, top: int) -> None:
     if not traced.calls:
         screen.print("No plugin was called: the command ended before, or the daemon did the work (`huracan start`).")
         return
+    if traced.command:
+        screen.print()  # between what the command said and what is said of it
     _print_shares(screen, traced)
     screen.print()
     _print_slowest(screen, traced.calls, top)

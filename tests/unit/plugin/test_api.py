@@ -96,7 +96,7 @@ OLD_FIELD = Deprecation("Job.retries", "0.5.0", 3, "plugins.retries of the setti
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> None:
+def table(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Let a hook and a field be deprecated, in a contract that has that hook besides all others."""
     monkeypatch.setattr(deprecations, "DEPRECATIONS", (OLD_HOOK, OLD_FIELD))
     made = ModuleType("old_spec")
@@ -108,6 +108,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> None:
 
     vars(made)["huracan_omens"] = spec.hookspec(huracan_omens)
     monkeypatch.setattr(manager, "spec", made)
+    return made
 
 
 def omens() -> Any:
@@ -132,10 +133,9 @@ def test_a_plugin_with_a_deprecated_hook_works_and_is_told_by_no_python_warning(
     ]
 
 
-@pytest.mark.usefixtures("table")
-def test_it_is_pluggy_that_warns() -> None:
+def test_it_is_pluggy_that_warns(table: ModuleType) -> None:
     asked = pluggy.PluginManager("huracan")
-    asked.add_hookspecs(manager.spec)
+    asked.add_hookspecs(table)
     with pytest.warns(DeprecatedPartWarning, match="huracan_omens is deprecated"):
         asked.register(SimpleNamespace(huracan_omens=omens()))
 
@@ -170,7 +170,7 @@ def test_warnings_of_others_are_not_swallowed() -> None:
 
 
 @pytest.fixture
-def installed_plugin(table: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def installed_plugin(table: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = stand_in("mine", HURACAN_API=2, huracan_omens=omens(), huracan_jobs=jobs())
     monkeypatch.setattr(manager, "installed", lambda: [entry])
 

@@ -115,7 +115,7 @@ def test_functions_that_values_bring_are_timed_and_stay_what_they_were(file: Pat
 
 def test_models_of_settings_stay_classes_and_what_opens_may_be_one(file: Path) -> None:
     kind: Any = ExchangeType("mine", Settings, Opened)  # type: ignore[arg-type]
-    found = traced(file, exchanges=[kind]).exchanges()["mine"]
+    found: Any = traced(file, exchanges=[kind]).exchanges()["mine"]
     assert found.settings is Settings
     assert isinstance(found.open(ANY, ANY), Opened)
     assert calls(file)[-1] == ("mine", "exchange", "mine.open")
