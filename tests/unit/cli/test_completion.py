@@ -64,7 +64,7 @@ def test_every_command_is_completed_those_of_plugins_too(complete: Complete) -> 
     assert {each.name for each in commands.BUILT_IN} <= set(found)
     assert {"backup", "export", "alerts"} <= set(found)
     assert not {"job", "service", "tell-trading"} & set(found)  # Huracan's own affairs
-    assert complete("huracan", "pl") == ["plugins"]
+    assert complete("huracan", "pl") == ["plugin", "plugins"]
 
 
 @pytest.mark.parametrize(
