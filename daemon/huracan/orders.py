@@ -30,7 +30,7 @@ class Orders:
         }  # fmt: skip
 
     def handle(self, request: Answer) -> Answer:
-        """Do what is asked, and note who did.
+        """Do what is asked, and note who did, unless they have ``noted`` it themselves or will.
 
         Raises UsageError for what cannot be done, or is meant for another workspace's daemon.
         """
@@ -42,7 +42,7 @@ class Orders:
         if meant is not None and str(meant) != str(ours):
             raise UsageError(f"this daemon works in {ours}, not in {meant}")
         answer = known(request)
-        if what != "status":
+        if what != "status" and not request.get("noted"):
             self._write_down(request)
         return answer
 

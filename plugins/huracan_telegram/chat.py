@@ -188,7 +188,8 @@ def answer_run(context: Context, arguments: Sequence[str]) -> ChatReply:
         return ChatReply(
             "Which one? /run NAME, or /run NAME again", buttons=tuple((each, f"run {each}") for each in names)
         )
-    request = {"do": "start", "name": words[0], "force": len(words) < len(arguments)}
+    # The listener notes every command, with who gave it.
+    request = {"do": "start", "name": words[0], "force": len(words) < len(arguments), "by": BY, "noted": True}
     answer = ask(socket_path(context.settings.core), request)
     behind = f" after {answer['after']}" if answer.get("after") else ""
     return ChatReply(f"▶ {words[0]} starts{behind}.", buttons=(("Status", "status"),))
