@@ -64,11 +64,11 @@ class Orders:
     def _start(self, request: Answer) -> Answer:
         name, context = str(request.get("name", "")), self._daemon.context
         jobs_of(name, context.plugins.jobs(), context.settings.core.jobs)
-        return {"started": name, "after": self._daemon.start(Order(name, force=bool(request.get("force"))))}
+        return {"started": name, "after": self._daemon.agenda.start(Order(name, force=bool(request.get("force"))))}
 
     def _stop(self, request: Answer) -> Answer:
         name = request.get("name")
-        stopped, taken_back = self._daemon.stop_run(None if name is None else str(name))
+        stopped, taken_back = self._daemon.agenda.stop_run(None if name is None else str(name))
         return {"stopped": stopped, "taken_back": taken_back}
 
     def _pause(self, request: Answer) -> Answer:

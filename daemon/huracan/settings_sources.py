@@ -16,14 +16,16 @@ from huracan.errors import SettingsError
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["ETC", "PREFIX", "Layer", "Origin", "merge", "read_layers"]
+__all__ = ["ETC", "PREFIX", "Layer", "Origin", "as_options", "merge", "read_layers"]
 
 ETC = Path("/etc/huracan")
 PREFIX = "HURACAN_"
 
-NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS"})
-"""Environment variables with our prefix that are no settings."""
+BY_OPTION = "HURACAN_BY_OPTION"
+"""Names, by commas, those variables that an option of the command line set: they hold for one call and its children."""
 
+NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS", BY_OPTION})
+"""Environment variables with our prefix that are no settings."""
 
 _LOADED = re.compile(r"^(settings|sealed)_")
 _CREDENTIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9_:-]*__[A-Za-z0-9_:-]*")
@@ -155,6 +157,17 @@ def _read_credentials(folder: Path) -> Layer:
     return Layer(values, Origin("credentials", folder), named, tuple(notes))
 
 
+def as_options(environment: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with what options of the command line say about settings, by the names of variables."""
+    if not values:
+        return dict(environment)
+    return {**environment, **values, BY_OPTION: ",".join(sorted({*_by_option(environment), *values}))}
+
+
+def _by_option(environment: Mapping[str, str]) -> list[str]:
+    return [name for name in environment.get(BY_OPTION, "").split(",") if name]
+
+
 def _read_environment(environment: Mapping[str, str]) -> Layer:
     variables = {
         name: value
@@ -162,9 +175,9 @@ def _read_environment(environment: Mapping[str, str]) -> Layer:
         if name.upper().startswith(PREFIX) and name not in NOT_SETTINGS
     }
     values, places = _explode(variables)
-    return Layer(
-        values, Origin("environment", Path.cwd()), {key: f"environment {name}" for key, name in places.items()}
-    )
+    options = _by_option(environment)
+    named = {key: "command line" if name in options else f"environment {name}" for key, name in places.items()}
+    return Layer(values, Origin("environment", Path.cwd()), named)
 
 
 def _explode(variables: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
