@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from huracan.audit_spool import lay_down_action
 from huracan.errors import UsageError
-from huracan.run.graph import jobs_of
+from huracan.run.graph import jobs_to_run
 from huracan.starting import Order
 from huracan.trading import kill, pause_schedule, resume_schedule
 
@@ -63,7 +63,7 @@ class Orders:
 
     def _start(self, request: Answer) -> Answer:
         name, context = str(request.get("name", "")), self._daemon.context
-        jobs_of(name, context.plugins.jobs(), context.settings.core.jobs)
+        jobs_to_run(name, context.plugins, context.settings)  # raises where there is none
         return {"started": name, "after": self._daemon.agenda.start(Order(name, force=bool(request.get("force"))))}
 
     def _stop(self, request: Answer) -> Answer:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from huracan.due import ON_TIME, due_at, latest_due, parse_times
 from huracan.errors import ExitCode, LockedError, UsageError
 from huracan.paths import sweep_temporary
-from huracan.run.graph import jobs_of
+from huracan.run.graph import jobs_to_run
 from huracan.run.heartbeat import WAITING, NotifyProgress
 from huracan.run.lock import run_lock
 from huracan.run.pipeline import (
@@ -63,7 +63,7 @@ def run_as_unit(context: Context, name: str, progress: NotifyProgress) -> int:
         return code
     by_timers = context.settings.core.schedule.scheduler == "timers"
     pipeline = declared[name].pipeline if by_timers else name
-    jobs = jobs_of(pipeline, declared, context.settings.core.jobs)
+    jobs = jobs_to_run(pipeline, context.plugins, context.settings)
     if not by_timers:
         jobs = [replace(job, retries=0) for job in jobs]  # nobody starts it again
     if _is_done(context, pipeline, jobs, name):
