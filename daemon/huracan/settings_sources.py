@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from huracan.errors import SettingsError
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["ETC", "PREFIX", "Layer", "Origin", "as_options", "merge", "read_layers"]
+__all__ = ["ETC", "PREFIX", "Layer", "Origin", "as_options", "merge", "read_layers", "sources"]
 
 ETC = Path("/etc/huracan")
 PREFIX = "HURACAN_"
@@ -53,12 +54,19 @@ class Layer:
 
 def read_layers(files: Sequence[Path] | None, environment: Mapping[str, str]) -> list[Layer]:
     """Return all sources, weakest first. Raises SettingsError for a file that is missing, unreadable or no YAML."""
-    layers = [_read_yaml(path) for path in _files(files)]
+    return [read() for _, read in sources(files, environment)]
+
+
+def sources(
+    files: Sequence[Path] | None, environment: Mapping[str, str]
+) -> Iterator[tuple[Path | None, Callable[[], Layer]]]:
+    """Yield what reads each source, weakest first, with the path of a settings file. Reading may raise as above."""
+    for path in _files(files):
+        yield path, partial(_read_yaml, path)
     credentials = environment.get("CREDENTIALS_DIRECTORY")
     if credentials:
-        layers.append(_read_credentials(Path(credentials)))
-    layers.append(_read_environment(environment))
-    return layers
+        yield None, partial(_read_credentials, Path(credentials))
+    yield None, partial(_read_environment, environment)
 
 
 def merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], dict[str, Origin]]:
@@ -112,6 +120,8 @@ def _read_yaml(path: Path) -> Layer:
         raise SettingsError(f"{path}: is nested too deeply; settings need four levels at most") from None
     except yaml.YAMLError:
         raise SettingsError(f"{path}: is not valid YAML: holds characters that YAML does not allow") from None
+    except ValueError as error:
+        raise SettingsError(f"{path}: holds a date or number that is none: {error}; write text in quotes") from None
     if values is None:
         values = {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
