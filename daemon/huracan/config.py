@@ -18,6 +18,7 @@ from huracan.errors import SettingsError
 from huracan.settings_sources import Layer, Origin, merge, read_layers
 from huracan.types.messages import Severity
 from huracan.validation import SettingsPath, origin_of, validate_section
+from huracan.workspace import DEFAULT
 
 __all__ = [
     "CORE_SECTIONS",
@@ -164,7 +165,7 @@ class AlertSettings(Section):
 class CoreSettings(Section):
     """The sections that belong to the core."""
 
-    workspace: SettingsPath = Field(Path("/var/lib/huracan"), description="Folder of all artefacts.")
+    workspace: SettingsPath = Field(DEFAULT, description="Folder of all artefacts.")
     database: str = Field(
         "", description="SQLAlchemy URL of the store; empty means sqlite in the workspace (huracan.db).", repr=False
     )

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from huracan.errors import SettingsError
+from huracan.workspace import ETC
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 __all__ = ["ETC", "PREFIX", "Layer", "Origin", "as_options", "merge", "read_layers", "sources"]
 
-ETC = Path("/etc/huracan")
 PREFIX = "HURACAN_"
 
 BY_OPTION = "HURACAN_BY_OPTION"

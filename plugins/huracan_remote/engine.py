@@ -12,17 +12,16 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from huracan.context import Context
-from huracan.errors import LockedError, TryAgainError
+from huracan.errors import TryAgainError
 from huracan.remote.base import RemoteFile, RemoteStore, Sent, Stored, holds
 from huracan.store import RemoteCopy
+from huracan.turns import its_turn
 from huracan_remote.layout import Kind, importance, is_appended, remote_path
 from huracan_remote.tree import Local, look, scan
 
@@ -91,26 +90,9 @@ def sweep_paths(context: Context, remote: RemoteStore, paths: Iterable[str], sen
         return _copy_all(context, remote, pending(files, known), known, sent, settle)
 
 
-@contextmanager
-def alone(context: Context) -> Iterator[None]:
+def alone(context: Context) -> AbstractContextManager[None]:
     """Keep service, job and command from copying the same files at the same time."""
-    lock = FileLock(context.paths.state / "sync.lock")
-    end = time.monotonic() + LOCK_WAIT
-    while True:
-        try:
-            context.paths.state.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=5.0)
-            break
-        except Timeout:  # an OSError too: it comes first
-            if time.monotonic() > end:
-                raise LockedError("sync: another process copies files for two hours already") from None
-            context.progress.step("sync waits for another process that copies files")
-        except OSError as error:
-            raise TryAgainError(f"sync: {context.paths.state} cannot be written: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        lock.release()
+    return its_turn(context, "sync", "copies files", LOCK_WAIT)
 
 
 def _copy_all(

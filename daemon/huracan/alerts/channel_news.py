@@ -1,4 +1,4 @@
-"""What is told about channels themselves: one takes no messages, takes them again, refuses one, came too late for some."""
+"""What is told about channels themselves: that one is dead or back, refuses a message, or let some become too old."""
 
 from __future__ import annotations
 

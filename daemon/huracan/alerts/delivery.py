@@ -290,8 +290,6 @@ class Deliverer:
     def _wake(self, instant: datetime) -> None:
         self._wake_at = min(self._wake_at, instant)
 
-    # ---------------------------------------------------------------------------------------------------- telling
-
     def _channel_tells(
         self, kind: str, severity: Severity, title: str, *, symbol: str | None = None, **fields: Any
     ) -> None:
@@ -305,6 +303,8 @@ class Deliverer:
         sends = severity in (Severity.WARNING, Severity.ERROR) and not is_news
         with with_sending() if sends else without_sending():
             self._context.emit(kind, severity, title, symbol=symbol, **{"channel": name, **fields})
+
+    # ------------------------------------------------------------------------------------------------ around the outbox
 
     def _expire(self, name: str, rows: Sequence[OutboxRow]) -> None:
         if not rows:
