@@ -148,18 +148,8 @@ def _copy_batch(
     held: dict[str, tuple[Local, Path]] = {}
     same: list[RemoteCopy] = []
     for each in batch:
-        try:
-            source = spool.take(context.paths.workspace, each)
-        except _NoRoomError:
-            result.no_room += 1
-            continue
-        except _ChangedError:
-            result.unsettled.add(each.path)
-            continue
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            result.problems.append(f"{each.path}: cannot be read: {error.strerror}")
+        source = _spooled(context, spool, each, result)
+        if source is None:
             continue
         if is_appended(each.path):
             # Of a log that was cut at its last line the rest is still to come: what is told is what was sent.
@@ -180,6 +170,21 @@ def _copy_batch(
         if copies or same:
             context.store.copies.record(remote.identity, [*copies, *same])
     spool.clear()
+
+
+def _spooled(context: Context, spool: _Spool, each: Local, result: Sweep) -> Path | None:
+    """Copy a file into the spool; None, with the reason noted, where that cannot be done now."""
+    try:
+        return spool.take(context.paths.workspace, each)
+    except _NoRoomError:
+        result.no_room += 1
+    except _ChangedError:
+        result.unsettled.add(each.path)
+    except FileNotFoundError:
+        pass  # deleted meanwhile
+    except OSError as error:
+        result.problems.append(f"{each.path}: cannot be read: {error.strerror}")
+    return None
 
 
 def _take_note(

@@ -163,8 +163,7 @@ def _event(context: Context, event: Event, again: int = 1) -> Iterator[Piece]:
 def _listed(events: Sequence[Event]) -> Iterator[Piece]:
     """Tell many events in a line each, the gravest where there are too many, and count the others."""
     yield Piece(f"{len(events)} messages", "b")
-    order = list(Severity)
-    gravest = sorted(range(len(events)), key=lambda number: (-order.index(events[number].severity), -number))
+    gravest = sorted(range(len(events)), key=lambda number: (-events[number].severity.level, -number))
     shown = sorted(gravest[:LISTED_EVENTS])
     for number in shown:
         event = events[number]

@@ -70,25 +70,32 @@ def run_as_unit(context: Context, name: str, progress: NotifyProgress) -> int:
         return _nothing(progress)  # without waiting for the step that is at work
     _wait_for_retries(context, pipeline, jobs, name, progress)
     with ExitStack() as stack:
-        told = False
-        give_up = time.monotonic() + _PATIENCE
-        while not _enter(stack, context, name):
-            # Whoever leads the run that holds the workspace may come to this very job, and find it waiting here.
-            if told:
-                progress.extend(declared[name].time_limit)
-            if (code := _with_ticket(context, name, progress)) is not None:
-                return code
-            if time.monotonic() > give_up:
-                raise LockedError(f"{context.paths.workspace}: another run has held it for {_PATIENCE / 3600:.0f} h")
-            if not told:
-                title = f"{name} waits: another run holds the workspace (`huracan status` says which)"
-                context.emit("schedule.overlap", Severity.WARNING, title)
-            told = True
-            progress.wait(f"{name}: waits for another run", _LOOK_AGAIN)
-        if told:
-            progress.extend(declared[name].time_limit)
+        if (code := _wait_to_enter(stack, context, declared[name], progress)) is not None:
+            return code
         sweep_temporary(context.paths.workspace, partial(_tidies, progress, name))
         return _step(context, pipeline, jobs, name, progress)
+
+
+def _wait_to_enter(stack: ExitStack, context: Context, job: Job, progress: NotifyProgress) -> int | None:
+    """Take the workspace for this step once nobody else has it; the exit code where its work was done meanwhile, for
+    whoever leads the run that holds the workspace may come to this very job, and find it waiting here."""
+    told = False
+    give_up = time.monotonic() + _PATIENCE
+    while not _enter(stack, context, job.name):
+        if told:
+            progress.extend(job.time_limit)
+        if (code := _with_ticket(context, job.name, progress)) is not None:
+            return code
+        if time.monotonic() > give_up:
+            raise LockedError(f"{context.paths.workspace}: another run has held it for {_PATIENCE / 3600:.0f} h")
+        if not told:
+            title = f"{job.name} waits: another run holds the workspace (`huracan status` says which)"
+            context.emit("schedule.overlap", Severity.WARNING, title)
+        told = True
+        progress.wait(f"{job.name}: waits for another run", _LOOK_AGAIN)
+    if told:
+        progress.extend(job.time_limit)
+    return None
 
 
 def _tidies(progress: NotifyProgress, name: str) -> None:
