@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from huracan.due import time_of_day
 from huracan.errors import StopRequested
 from huracan.store import Address
-from huracan.types import Event, Notifier
+from huracan.types import Event, Notifier, Severity
 
 if TYPE_CHECKING:
     from huracan.config import AlertSettings, ChannelSettings
