@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from huracan.errors import ExitCode
+from huracan.run.display import Display
 from huracan.run.heartbeat import Notification
 from huracan.run.plan import INTERRUPTED_CODE
 from huracan.store import JobRow, RunState
 from huracan.supervise.base import Exit, ExitReason
-
-if TYPE_CHECKING:
-    from huracan.run.pipeline import Machinery
 
 __all__ = ["JobWatcher", "correction"]
 
@@ -39,8 +36,8 @@ def correction(row: JobRow, ended: Exit, last_words: str) -> tuple[RunState, int
 class JobWatcher:
     """Passes on that a job's child was started, and what it says."""
 
-    def __init__(self, job: str, machinery: Machinery, begun: Callable[[], None]) -> None:
-        self._job, self._machinery, self._status = job, machinery, job
+    def __init__(self, job: str, display: Display, alive: Callable[[str], None], begun: Callable[[], None]) -> None:
+        self._job, self._display, self._alive, self._status = job, display, alive, job
         self._begun: Callable[[], None] | None = begun
         self.last_words = ""
 
@@ -52,12 +49,12 @@ class JobWatcher:
     def line(self, text: str) -> None:
         if not text.startswith("{"):
             self.last_words = text.removeprefix("huracan: ")[:300]
-        self._machinery.display.line(text)
+        self._display.line(text)
 
     def notified(self, notification: Notification) -> None:
         self._status = notification.status or self._status
         if notification.progress is not None:
-            self._machinery.display.progressed(replace(notification.progress, job=self._job))
+            self._display.progressed(replace(notification.progress, job=self._job))
 
     def tick(self) -> None:
-        self._machinery.alive(self._status)
+        self._alive(self._status)

@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from huracan import logs
 from huracan.app import assemble
 from huracan.context import Context, RunInfo
 from huracan.errors import ExitCode, HuracanError
 from huracan.paths import sweep_temporary
+from huracan.run.display import Display
 from huracan.run.excerpt import write_excerpt
 from huracan.run.following import JobWatcher, correction
-from huracan.run.heartbeat import ProgressEvent
 from huracan.run.lock import is_held, run_lock
 from huracan.run.plan import INTERRUPTED_CODE, Request, exit_code_of, left_to_do, state_of, summary_of
 from huracan.run.status import write_status
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from huracan.types import Job
 
 __all__ = [
-    "NOT_TRIED_AGAIN", "Display", "Machinery", "RunResult", "begin_run", "end_run", "failed_before", "goes_on",
+    "NOT_TRIED_AGAIN", "Machinery", "RunResult", "begin_run", "end_run", "failed_before", "goes_on",
     "leave_out", "run_pipeline", "tell_of_failure", "tell_of_start",
 ]  # fmt: skip
 
@@ -38,20 +38,6 @@ NOT_TRIED_AGAIN = frozenset({ExitCode.USAGE, ExitCode.PARTLY_FAILED, ExitCode.LO
 
 _LONGEST_PAUSE = 600.0
 _Row = TypeVar("_Row", JobRow, RunRow)
-
-
-class Display(Protocol):
-    """Shows a run to whoever watches."""
-
-    def job_started(self, job: str, attempt: int) -> None: ...
-
-    def progressed(self, event: ProgressEvent) -> None: ...
-
-    def line(self, text: str) -> None:
-        """Take one line of a job's output: a log line as JSON, or whatever a library printed."""
-        ...
-
-    def job_ended(self, job: str, state: str, seconds: float, summary: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +261,8 @@ class _Run:
         """Run the job's child to its end and return its row, corrected where the child could not write it."""
         child = self._machinery.child(job, self._run.run_id)
         # That the run begins is no line of the job's.
-        watcher = JobWatcher(job.name, self._machinery, partial(copy_context().run, self._begun, job, attempt))
+        begun = partial(copy_context().run, self._begun, job, attempt)
+        watcher = JobWatcher(job.name, self._machinery.display, self._machinery.alive, begun)
         try:
             with logs.inside(run=self._run.run_id, job=job.name, plugin=self._owners.get(job.name, "")):
                 ended = self._machinery.supervisor.run(child, watcher, self._stop)
