@@ -113,7 +113,7 @@ class Agenda:
         self._was_paused = is_paused
         try:
             self._rests.settle()
-        except HuracanError as error:
+        except (HuracanError, OSError) as error:
             self._context.log.warning("what a person stopped rests only while this daemon runs: %s", error)
         if self.is_behind:
             self._try_to_catch_up()
