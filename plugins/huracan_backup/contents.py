@@ -199,8 +199,8 @@ def _write_settings(context: Context, folder: Path, made: Made, encrypted: bool)
             files = (ETC / "settings.yaml", *sorted((ETC / "conf.d").glob("*.yaml")))
         there = [file for file in files if file.is_file()]
         for number, file in enumerate(there):
-            content = _KEY.sub(_NO_KEY, text := file.read_bytes())
-            if content != text:
+            content, keys = _KEY.subn(_NO_KEY, file.read_bytes())
+            if keys:
                 made.left_out.append(f"the key that stands in {file}: it opens the backup and would lie in it")
             write_bytes(folder / f"{number:02d}-{file.name}", content, 0o600)
         variables, credentials = _in_no_file(settings)
