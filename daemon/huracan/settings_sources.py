@@ -25,7 +25,7 @@ PREFIX = "HURACAN_"
 BY_OPTION = "HURACAN_BY_OPTION"
 """Names, by commas, those variables that an option of the command line set: they hold for one call and its children."""
 
-NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS", BY_OPTION})
+NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS", "HURACAN_TRACE", BY_OPTION})
 """Environment variables with our prefix that are no settings."""
 
 _LOADED = re.compile(r"^(settings|sealed)_")

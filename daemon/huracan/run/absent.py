@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from huracan.plugin.manager import HOST_DISTRIBUTION, EntryPointLike, installed
@@ -21,8 +22,13 @@ def absent_jobs(plugins: Plugins) -> dict[str, Job]:
     A stranger's plugin that is switched off is not even loaded: of its jobs nobody knows.
     """
     enabled = {info.name for info in plugins.infos() if info.status is PluginStatus.ENABLED}
-    own = [entry for entry in installed() if entry.dist is not None and entry.dist.name == HOST_DISTRIBUTION]
-    return {job.name: job for entry in own if entry.name not in enabled for job in _jobs_of(entry)}
+    return {job.name: job for entry in _own() if entry.name not in enabled for job in _jobs_of(entry)}
+
+
+@cache
+def _own() -> tuple[EntryPointLike, ...]:
+    """Look them up once in a process: that takes longer than a due job may wait."""
+    return tuple(entry for entry in installed() if entry.dist is not None and entry.dist.name == HOST_DISTRIBUTION)
 
 
 def _jobs_of(entry: EntryPointLike) -> Iterator[Job]:
