@@ -34,7 +34,7 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!huracan\.).*")]  # other people's names in signatures
 suppress_warnings = ["toc.empty_glob"]
 myst_heading_anchors = 4
-myst_enable_extensions = ["html_image"]
+myst_enable_extensions = ["html_image", "tasklist"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -47,7 +47,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
 }
 AGAIN = {"train": "features and trainers again in each worker"}
 
-WIDTH, LEFT, RIGHT, LINE = 480, 150, 462, 30
+WIDTH, LEFT, RIGHT = 480, 150, 462
 STYLE = """\
 svg { --paper: #ffffff; --card: #f1f5f5; --ink: #16302f; --soft: #55706f; --line: #b9cccb; --hook: #0b6e6e; }
 @media (prefers-color-scheme: dark) {

@@ -15,7 +15,6 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.util import logging
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = "source"
@@ -41,8 +40,6 @@ REFERENCE = (
 LANGUAGES = {
     ".json": "json", ".py": "python", ".service": "ini", ".sh": "bash", ".toml": "toml", ".yaml": "yaml",
 }  # fmt: skip
-
-_log = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -80,18 +77,22 @@ def _lead_to_pages_of_files(app: Sphinx, doctree: nodes.document) -> None:
     """Turn each link to a file or folder of the repository that is no page into one to the page of that file."""
     docname = app.env.docname
     for node in [*doctree.findall(addnodes.download_reference), *doctree.findall(addnodes.pending_xref)]:
-        if node.get("reftype") not in (None, "myst"):
-            continue
-        target = str(node["reftarget"]).partition("#")[0]
-        if not target or "://" in target:
-            continue
-        path = Path(app.env.relfn2path(target, docname)[1]).resolve()
-        if path.suffix == ".md" or not path.exists() or not path.is_relative_to(ROOT):
+        path = _file_of(app.env, node, docname)
+        if path is None or not path.exists() or not path.is_relative_to(ROOT):
             continue  # a page, or what does not exist: Sphinx says so
         name = path.relative_to(ROOT).as_posix()
         _linked(app.env).setdefault(docname, set()).add(name)
         uri = app.builder.get_relative_uri(docname, f"{SOURCE}/{name}")
         node.replace_self(nodes.reference("", "", *node.children, refuri=uri, internal=True))
+
+
+def _file_of(env: BuildEnvironment, node: nodes.Element, docname: str) -> Path | None:
+    target = str(node["reftarget"]).partition("#")[0]
+    if node.get("reftype") not in (None, "myst") or not target or "://" in target:
+        return None
+    if node.get("refdomain") == "doc":  # Markdown: by its name from the top, without the suffix
+        return None if target in env.found_docs else ROOT / f"{target}.md"
+    return Path(env.relfn2path(target, docname)[1]).resolve()
 
 
 def _linked(env: BuildEnvironment) -> dict[str, set[str]]:
