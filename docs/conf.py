@@ -22,7 +22,7 @@ language = "en"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "site_pages"]
 # The source is the repository: links between README.md, plugins/README.md and docs/ are links between pages.
-root_doc = "docs/index"
+root_doc = "docs/README"
 source_suffix = {".md": "markdown"}
 include_patterns = ["README.md", "CHANGELOG.md", "plugins/README.md", "docs/**"]
 _PAGES_IN = {"docs", "plugins", "README.md", "CHANGELOG.md"}

@@ -57,7 +57,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def _add_what_only_the_site_has(_app: Sphinx, docname: str, content: list[str]) -> None:
-    if docname == "docs/index":
+    if docname == "docs/README":
         content[0] += "".join(_tree(caption, pages) for caption, pages in TREE.items())
     elif docname == "docs/decisions/README":
         content[0] += _tree("", ["[0-9]*"])

@@ -34,15 +34,20 @@ def pages(repository: Path) -> list[Path]:
     return [*single, *sorted((repository / "docs").rglob("*.md"))]
 
 
+def relative(name: Path) -> str:
+    """Return the address of a page of the site as its first page, in the folder docs, has it."""
+    return name.relative_to("docs").as_posix() if name.parts[0] == "docs" else f"../{name.as_posix()}"
+
+
 def test_every_page_is_on_the_site_and_in_its_tree(site: Path, repository: Path) -> None:
-    index = (site / "docs" / "index.html").read_text("utf-8")
+    index = (site / "docs" / "README.html").read_text("utf-8")
     tree = index[index.index('class="sidebar-tree"') : index.index("<article")]
     for page in pages(repository):
         name = page.relative_to(repository).with_suffix(".html")
         assert (site / name).is_file(), name
-        if "decisions" not in name.parts and name.name != "index.html":  # their own index is in the tree
-            assert name.name in tree, name
-    assert 'url=docs/index.html"' in (site / "index.html").read_text("utf-8")
+        if "decisions" not in name.parts and name.as_posix() != "docs/README.html":  # decisions have their own index
+            assert f'href="{relative(name)}"' in tree, name
+    assert 'url=docs/README.html"' in (site / "index.html").read_text("utf-8")
 
 
 def test_a_link_to_a_file_of_the_code_leads_to_a_page_with_its_text(site: Path) -> None:
@@ -74,7 +79,7 @@ def test_what_leads_nowhere_is_named_and_fails(repository: Path, tmp_path: Path)
     shutil.copytree(repository / "docs" / "site", docs / "site")
     for name in ("conf.py", "site_pages.py", "build_site.py"):
         shutil.copy(repository / "docs" / name, docs)
-    (docs / "index.md").write_text(
+    (docs / "README.md").write_text(
         "# Index\n\n[a page](how-to/gone.md) [an anchor](how-to/here.md#gone) [code](../daemon/gone.py)\n\n"
         "[well](how-to/here.md#here)\n\n![a picture](images/gone.svg)\n\n```json\n{this is none\n```\n",
         "utf-8",
