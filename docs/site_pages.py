@@ -20,20 +20,20 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = "source"
 
 TREE = {
-    "Huracan": ["/README"],
+    "Huracan": ["../README"],
     "Tutorials": ["tutorial/first-night", "tutorial/*"],
     "How-to guides": ["how-to/install", "how-to/*", "how-to/*/*"],
     "Operations": ["operations/README", "operations/first-day", "operations/good-night", "operations/*"],
-    "Writing plugins": ["/plugins/README", "plugins/*"],
+    "Writing plugins": ["../plugins/README", "plugins/*"],
     "Reference": ["reference/cli", "reference/settings", "reference/*"],
     "Explanation": ["explanation/architecture", "explanation/supervision", "explanation/*"],
-    "Project": ["decisions/README", "/CHANGELOG"],
+    "Project": ["decisions/README", "../CHANGELOG"],
 }
 """The sidebar by heading. Patterns take in every page that is not named before, so that none is forgotten."""
 
 REFERENCE = (
-    "huracan", "huracan.types", "huracan.context", "huracan.errors", "huracan.config", "huracan.paths",
-    "huracan.remote.base", "huracan.testing", "huracan.testing.fixtures",
+    "huracan", "huracan.plugin.spec", "huracan.types", "huracan.context", "huracan.errors", "huracan.config",
+    "huracan.paths", "huracan.remote.base", "huracan.testing", "huracan.testing.fixtures",
 )  # fmt: skip
 """Modules of the contract with plugins, in the order of docs/reference/python.md."""
 
@@ -58,16 +58,24 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 def _add_what_only_the_site_has(_app: Sphinx, docname: str, content: list[str]) -> None:
     if docname == "docs/README":
-        content[0] += "".join(_tree(caption, pages) for caption, pages in TREE.items())
+        content[0] += "".join(_tree(caption, _pages(patterns)) for caption, patterns in TREE.items())
     elif docname == "docs/decisions/README":
-        content[0] += _tree("", ["[0-9]*"])
+        content[0] += _tree("", _pages(["decisions/[0-9]*"]))
     elif docname == "docs/reference/python":
         content[0] += "".join(f"\n## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n" for name in REFERENCE)
 
 
+def _pages(patterns: list[str]) -> list[str]:
+    """Return the pages below docs that match, in the order of the patterns, each once."""
+    found = (sorted(ROOT.glob(f"docs/{pattern}.md")) for pattern in patterns)
+    return list(
+        dict.fromkeys(f"/{page.resolve().relative_to(ROOT).with_suffix('')}" for pages in found for page in pages)
+    )
+
+
 def _tree(caption: str, pages: list[str]) -> str:
     title = f":caption: {caption}\n" if caption else ""
-    return f"\n```{{toctree}}\n:hidden:\n:glob:\n{title}\n" + "\n".join(pages) + "\n```\n"
+    return f"\n```{{toctree}}\n:hidden:\n:titlesonly:\n{title}\n" + "\n".join(pages) + "\n```\n"
 
 
 # ----------------------------------------------------------------------------------------------------- linked files
