@@ -59,8 +59,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def _add_what_only_the_site_has(_app: Sphinx, docname: str, content: list[str]) -> None:
     if docname == "docs/README":
         content[0] += "".join(_tree(caption, _pages(patterns)) for caption, patterns in TREE.items())
-    elif docname == "docs/decisions/README":
-        content[0] += _tree("", _pages(["decisions/[0-9]*"]))
+    elif docname.startswith("docs/decisions/") and docname != "docs/decisions/README":
+        content[0] = (
+            f"---\norphan: true\n---\n{content[0]}"  # their index lists them; in every sidebar they are too many
+        )
     elif docname == "docs/reference/python":
         content[0] += "".join(f"\n## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n" for name in REFERENCE)
 
@@ -74,8 +76,7 @@ def _pages(patterns: list[str]) -> list[str]:
 
 
 def _tree(caption: str, pages: list[str]) -> str:
-    title = f":caption: {caption}\n" if caption else ""
-    return f"\n```{{toctree}}\n:hidden:\n:titlesonly:\n{title}\n" + "\n".join(pages) + "\n```\n"
+    return f"\n```{{toctree}}\n:hidden:\n:titlesonly:\n:caption: {caption}\n\n" + "\n".join(pages) + "\n```\n"
 
 
 # ----------------------------------------------------------------------------------------------------- linked files
