@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = "source"
 
 TREE = {
-    "Huracan": ["../README"],
+    "Overview": ["../README"],
     "Tutorials": ["tutorial/first-night", "tutorial/*"],
     "How-to guides": ["how-to/install", "how-to/*", "how-to/*/*"],
     "Operations": ["operations/README", "operations/first-day", "operations/good-night", "operations/*"],
