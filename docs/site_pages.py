@@ -22,9 +22,9 @@ SOURCE = "source"
 TREE = {
     "Overview": ["../README"],
     "Tutorials": ["tutorial/first-night", "tutorial/*"],
-    "How-to guides": ["how-to/install", "how-to/*", "how-to/*/*"],
+    "How-to guides": ["how-to/install", "how-to/*"],
     "Operations": ["operations/README", "operations/first-day", "operations/good-night", "operations/*"],
-    "Writing plugins": ["../plugins/README", "plugins/*"],
+    "Writing plugins": ["../plugins/README", "how-to/*/*"],
     "Reference": ["reference/cli", "reference/settings", "reference/*"],
     "Explanation": ["explanation/architecture", "explanation/supervision", "explanation/*"],
     "Project": ["decisions/README", "../CHANGELOG"],

@@ -116,7 +116,9 @@ class Line:
 
 def names_of_examples(pages: dict[str, str]) -> list[str]:
     """Return the names of jobs and services that the documents declare themselves, to show how."""
-    return [name for text in pages.values() for name in re.findall(r'\b(?:Job|Service)\(\s*"([a-z-]+)"', text)]
+    return [
+        name for text in pages.values() for name in re.findall(r'\b(?:Job|Service)\(\s*(?:name=)?"([a-z-]+)"', text)
+    ]
 
 
 def test_every_command_line_in_a_block_can_be_typed(pages: dict[str, str], plugins: Plugins) -> None:
@@ -211,23 +213,31 @@ NOT_TOLD = {"self-test"}
 """Made in a store of its own, for nobody."""
 
 
+def _kind_of(node: ast.AST) -> tuple[str, ast.expr] | None:
+    """Return the function and the kind of a call that sends or makes an event, also one that partial prepares."""
+    if not isinstance(node, ast.Call):
+        return None
+    parts = [node.func, *node.args]
+    names = [each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in parts]
+    where = 1 if names[0] == "partial" else 0
+    if len(parts) < where + 2 or names[where] not in ("emit", "Event"):
+        return None
+    return names[where], parts[where + 1]
+
+
 def sent_kinds(repository: Path) -> set[str]:
     """Return the kinds of all events that the core and the bundled plugins send."""
     found: set[str] = set()
     for path in [*(repository / "daemon").rglob("*.py"), *(repository / "plugins").rglob("*.py")]:
-        if "testing" in path.parts:
+        text = path.read_text("utf-8")
+        if "testing" in path.parts or not re.search(r"\b(emit|Event)\b", text):
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            first = node.args[0]
-            if name not in ("emit", "Event"):
-                continue
-            if isinstance(first, ast.Constant):
-                found.add(str(first.value))
-            elif name == "emit":
-                found |= COMPUTED[f"{path.parent.name}/{path.name}", ast.unparse(first)]
+        for node in ast.walk(ast.parse(text)):
+            function, kind = _kind_of(node) or ("", None)
+            if isinstance(kind, ast.Constant):
+                found.add(str(kind.value))
+            elif kind is not None and function == "emit":  # an Event is also made of what the store holds
+                found |= COMPUTED[f"{path.parent.name}/{path.name}", ast.unparse(kind)]
     return found - NOT_TOLD
 
 
