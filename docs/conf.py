@@ -31,10 +31,7 @@ exclude_patterns += ["plugins/huracan_*", "docs/site", "docs/images", "**/__pyca
 
 # Every link and every anchor has to lead somewhere; build_site.py makes each warning an error.
 nitpicky = True
-nitpick_ignore_regex = [
-    ("py:.*", r"(?!huracan\.).*"),  # other people's names in signatures
-    ("py:class", r"huracan\.(config\._T|settings_sources\.Origin)"),  # ours that are no part of the contract
-]
+nitpick_ignore_regex = [("py:.*", r"(?!huracan\.).*")]  # other people's names in signatures
 myst_heading_anchors = 4
 myst_enable_extensions = ["html_image", "tasklist"]
 

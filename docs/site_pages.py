@@ -7,6 +7,7 @@ with its text: nothing outside the site is needed, and a link to a file that is 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", _lead_to_pages_of_files, priority=400)  # before downloads are collected at 500
     app.connect("env-purge-doc", _forget)
     app.connect("env-merge-info", _merge)
+    app.connect("missing-reference", _name_beside_the_reference)
     app.connect("html-collect-pages", _pages_of_files)
     app.connect("build-finished", _lead_from_the_top)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
@@ -104,6 +106,19 @@ def _file_of(env: BuildEnvironment, node: nodes.Element, docname: str) -> Path |
     return Path(env.relfn2path(target, docname)[1]).resolve()
 
 
+def _name_beside_the_reference(
+    _app: Sphinx, _env: BuildEnvironment, node: addnodes.pending_xref, shown: nodes.Node
+) -> nodes.Node | None:
+    """Show a name of ours that has no entry, as it is no part of the contract; one that does not exist is an error."""
+    parts = str(node["reftarget"]).split(".") if node.get("refdomain") == "py" else []
+    for length in range(len(parts), 0, -1):
+        module = ROOT.joinpath("daemon", *parts[:length])
+        for file in (module.with_suffix(".py"), module / "__init__.py"):
+            if file.is_file() and all(re.search(rf"\b{part}\b", file.read_text("utf-8")) for part in parts[length:]):
+                return shown
+    return None
+
+
 def _linked(env: BuildEnvironment) -> dict[str, set[str]]:
     if not hasattr(env, "huracan_linked"):
         env.huracan_linked = {}  # type: ignore[attr-defined]
@@ -131,7 +146,7 @@ def _pages_of_files(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
             yield _page(name, f"<ul>{rows}</ul>")
             names |= {each.relative_to(ROOT).as_posix() for each in below}
     for name in sorted(each for each in names if (ROOT / each).is_file()):
-        text = (ROOT / name).read_text("utf-8")
+        text = (ROOT / name).read_text("utf-8", "replace")
         yield _page(name, app.builder.highlighter.highlight_block(text, LANGUAGES.get(Path(name).suffix, "text")))
 
 
