@@ -19,6 +19,7 @@ author = "The Huracan maintainers"
 copyright = author
 version = release = __version__
 language = "en"
+smartquotes = False  # commands are meant as they stand
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "site_pages"]
 # The source is the repository: links between README.md, plugins/README.md and docs/ are links between pages.
