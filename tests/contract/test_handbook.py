@@ -106,7 +106,7 @@ class Line:
         try:
             arguments = self._parsers[name].parse_args(rest)
         except UsageError as error:
-            lacks = "are required" in str(error) or "expected one argument" in str(error)
+            lacks = re.search("are required|expected one argument|invalid choice: '[A-Z]+'", str(error))
             return None if lacks and not whole else str(error)
         except SystemExit:
             return None  # --help
