@@ -12,6 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from documents import blocks
 from huracan.cli import commands
 from huracan.cli.help import EXIT_CODES
 from huracan.config import CHOICE_SECTIONS, CORE_SECTIONS, CoreSettings, RawSettings
@@ -146,11 +147,11 @@ def test_every_link_inside_the_documents_leads_somewhere(repository: Path) -> No
 
 
 def test_python_in_the_authors_guide_compiles(repository: Path) -> None:
-    text = (repository / "plugins" / "README.md").read_text("utf-8")
-    examples = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert len(examples) > 10
-    for example in examples:
-        compile(example, "plugins/README.md", "exec", dont_inherit=True)
+    pages = [repository / "plugins" / "README.md", *(repository / "docs").rglob("*.md")]
+    examples = [(page, each) for page in pages for each in blocks(page, "python")]
+    assert len(examples) > 40
+    for page, example in examples:
+        compile(example.text, f"{page}:{example.line}", "exec", dont_inherit=True)
 
 
 def test_every_setting_named_in_documents_exists(repository: Path, render: ModuleType) -> None:
