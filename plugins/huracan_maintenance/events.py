@@ -25,7 +25,8 @@ EVENTS: tuple[EventKind, ...] = (
     ),
     EventKind("self-test.failed", (Severity.ERROR,), "a step of the self-test failed", {"steps": "names of those"}),
     EventKind(
-        "vulnerabilities.found", (Severity.WARNING,), "installed packages have other known vulnerabilities than were told",
+        "vulnerabilities.found", (Severity.WARNING,),
+        "installed packages have known vulnerabilities that were not told",
         {"packages": "a line for each"},
     ),
     EventKind(

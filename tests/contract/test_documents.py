@@ -27,6 +27,8 @@ RENDERED = (
     "docs/reference/cli.md",
     "docs/reference/exports.md",
     "docs/reference/performance-analysis.md",
+    "docs/reference/events.md",
+    "docs/reference/schemas.md",
     "docs/decisions/README.md",
 )
 
@@ -65,6 +67,15 @@ def test_every_export_that_is_a_json_document_has_its_schema(documents: dict[str
         schema = json.loads((repository / link[1]).read_text("utf-8"))
         Draft202012Validator.check_schema(schema)
         assert schema["$id"] == Path(link[1]).name
+
+
+def test_every_document_that_has_a_schema_stands_among_what_lies_where(repository: Path) -> None:
+    named = [(repository / "docs" / "reference" / name).read_text("utf-8") for name in ("artefacts.md", "exports.md")]
+    for path in (repository / "plugins").glob("*/schemas/*.schema.json"):
+        schema = json.loads(path.read_text("utf-8"))
+        Draft202012Validator.check_schema(schema)
+        assert schema["$id"] == path.name
+        assert any(f"`{schema['title']}`" in text or f"/{path.name})" in text for text in named), schema["title"]
 
 
 # ---------------------------------------------------------------------------------------------------- the sample file

@@ -1,4 +1,4 @@
-"""The pages docs/how-to/plugins: each is a package that works, keeps the rules of its kind, and passes its own tests."""
+"""The pages docs/how-to/plugins: each is a package that works, keeps the rules of its kind and passes its own tests."""
 
 from __future__ import annotations
 
