@@ -1,6 +1,6 @@
-"""Stands in for hatchling where that is not installed: tests reach no index, and an environment need not build anything.
+"""Stands in for hatchling where that is not installed: tests ask no index, and an environment need not build anything.
 
-It makes the editable wheel of a package with the layout ``src/NAME`` as PEP 517, 621 and 660 say, and no more than that.
+It makes the editable wheel of a package with the layout ``src/NAME``, as PEP 517, 621 and 660 say, and nothing else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every event that is emitted is of a declared kind, as bad as declared, with declared fields; and no kind is left over."""
+"""Every event is of a declared kind, as bad as declared and with declared fields, and no kind is declared in vain."""
 
 from __future__ import annotations
 
