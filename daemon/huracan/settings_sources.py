@@ -138,11 +138,12 @@ def _read_credentials(folder: Path) -> Layer:
     systemd puts the name of a credential before that of a file where it loads a whole folder: our units call those
     `settings` and `sealed`. What an editor left there (`remote__token~`) is passed over; what looks like a setting and
     is none is a mistake, for a secret that is missed silently is worse than a daemon that says why it does not start.
+    Where there are no credentials at all, systemd 255 names a folder that it does not make.
     """
     variables: dict[str, str] = {}
     notes = []
     try:
-        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        for path in sorted(path for path in folder.iterdir() if path.is_file()) if folder.exists() else ():
             name = _LOADED.sub("", path.name)
             if _CREDENTIAL.fullmatch(name):
                 variables[f"{PREFIX}{name}"] = path.read_text("utf-8").strip()
