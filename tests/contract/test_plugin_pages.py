@@ -58,11 +58,11 @@ def _plugin(kind: str) -> str:
 
 @pytest.fixture
 def tests_of_page(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ModuleType]:
     """Lay the page's package as an installed one, and load its module of tests."""
     kind: str = request.param
-    folder, package = tmp_path / "installed", _package(kind)
+    folder, package = tmp_path_factory.mktemp("installed"), _package(kind)
     lay_files(files(PAGES / f"{kind}.md"), folder)
     about = folder / f"{package}-1.0.dist-info"
     about.mkdir()
