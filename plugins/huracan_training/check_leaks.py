@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
+COLUMNS = {
+    "what": 0, "owner": 0, "column": 0, "first moved at": 0, "sees": 0, "was": 120, "became": 120, "when": 150,
+}  # fmt: skip
+"""Columns of what was found, and how wide a terminal has to be for each."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
@@ -104,16 +109,19 @@ def _print(
     if not leaks:
         screen.print(Text("Nothing looks ahead: no value moved when the rows after it did.", style="green"))
         return
-    table = make_table(("what", "owner", "column", "first moved at", "sees", "was", "became", "when"), wide="column")
+    shown = [column for column, room in COLUMNS.items() if screen.width >= room or any(e.broken for _, e in leaks)]
+    table = make_table(shown, wide="column")
     for name, each in leaks:
-        if each.broken:
-            table.add_row(each.kind, each.owner, each.column, name, "", "", "", Text(each.broken, style="red"))
-            continue
         ahead = "not the same twice" if each.how == "computed twice" else f"{each.reads_ahead} rows ahead"
-        table.add_row(
-            each.kind, each.owner, each.column, _instant(each.time, each.row), ahead, _shown(each.before),
-            _shown(each.after), f"{each.how} from row {each.cut}",
-        )  # fmt: skip
+        cells: dict[str, Text | str] = {
+            "what": each.kind, "owner": each.owner, "column": each.column,
+            "first moved at": _instant(each.time, each.row), "sees": ahead, "was": _shown(each.before),
+            "became": _shown(each.after), "when": f"{each.how} from row {each.cut}",
+        }  # fmt: skip
+        if each.broken:
+            broken = {"first moved at": name, "when": Text(each.broken, style="red")}
+            cells |= {**dict.fromkeys(("sees", "was", "became"), ""), **broken}
+        table.add_row(*(cells[column] for column in shown))
     screen.print(table)
     owners = ", ".join(sorted({each.owner for _, each in leaks}))
     screen.print(Text(f"{len(leaks)} columns look ahead or cannot be looked at: {owners}.", style="red"))

@@ -68,6 +68,6 @@ def test_every_step_of_the_page_works_and_shows_what_the_page_says(
 ) -> None:
     page = repository / "docs" / "tutorial" / "first-feature.md"
     text = page.read_text("utf-8")
-    followed = follow([each for each in blocks(page) if _here(each, text)], tmp_path, environment, seconds=240)
+    followed = follow([each for each in blocks(page) if _here(each, text)], tmp_path, environment, seconds=900)
     assert len(followed) > 10
     assert differs(followed) == []
