@@ -109,22 +109,28 @@ def _print(
     if not leaks:
         screen.print(Text("Nothing looks ahead: no value moved when the rows after it did.", style="green"))
         return
-    shown = [column for column, room in COLUMNS.items() if screen.width >= room or any(e.broken for _, e in leaks)]
-    table = make_table(shown, wide="column")
+    is_broken = any(each.broken for _, each in leaks)
+    columns = [name for name, room in COLUMNS.items() if is_broken or screen.width >= room]
+    table = make_table(columns, wide="column")
     for name, each in leaks:
-        ahead = "not the same twice" if each.how == "computed twice" else f"{each.reads_ahead} rows ahead"
-        cells: dict[str, Text | str] = {
-            "what": each.kind, "owner": each.owner, "column": each.column,
-            "first moved at": _instant(each.time, each.row), "sees": ahead, "was": _shown(each.before),
-            "became": _shown(each.after), "when": f"{each.how} from row {each.cut}",
-        }  # fmt: skip
-        if each.broken:
-            broken = {"first moved at": name, "when": Text(each.broken, style="red")}
-            cells |= {**dict.fromkeys(("sees", "was", "became"), ""), **broken}
-        table.add_row(*(cells[column] for column in shown))
+        cells = _cells(name, each)
+        red = {"when": "red"} if each.broken else {}
+        table.add_row(*(Text(cells[column], style=red.get(column, "")) for column in columns))
     screen.print(table)
     owners = ", ".join(sorted({each.owner for _, each in leaks}))
     screen.print(Text(f"{len(leaks)} columns look ahead or cannot be looked at: {owners}.", style="red"))
+
+
+def _cells(history: str, each: Finding) -> dict[str, str]:
+    """Return what stands in a row of the table; of what broke it says where and how."""
+    cells = {**dict.fromkeys(COLUMNS, ""), "what": each.kind, "owner": each.owner, "column": each.column}
+    if each.broken:
+        return cells | {"first moved at": history, "when": each.broken}
+    return cells | {
+        "first moved at": _instant(each.time, each.row),
+        "sees": "not the same twice" if each.how == "computed twice" else f"{each.reads_ahead} rows ahead",
+        "was": _shown(each.before), "became": _shown(each.after), "when": f"{each.how} from row {each.cut}",
+    }  # fmt: skip
 
 
 def _instant(time: int, row: int) -> str:
