@@ -4,8 +4,6 @@
 ``API_VERSION`` is the version of that contract, to be compared with a plugin's own ``HURACAN_API``.
 """
 
-import pluggy
-
 __all__ = ["API_VERSION", "__version__", "hookimpl"]
 
 __version__ = "0.5.0"
@@ -13,4 +11,18 @@ __version__ = "0.5.0"
 API_VERSION = 2
 """Raised when a hook is removed or changes its meaning; a plugin built for another one is not loaded."""
 
-hookimpl = pluggy.HookimplMarker("huracan")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pluggy
+
+    hookimpl = pluggy.HookimplMarker("huracan")
+
+
+def __getattr__(name: str) -> object:
+    """Load pluggy when a plugin asks for its marker: it is a fifth of the time that ``huracan kill`` has."""
+    if name != "hookimpl":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import pluggy
+
+    marker = globals()["hookimpl"] = pluggy.HookimplMarker("huracan")
+    return marker
