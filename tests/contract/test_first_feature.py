@@ -70,4 +70,5 @@ def test_every_step_of_the_page_works_and_shows_what_the_page_says(
     text = page.read_text("utf-8")
     followed = follow([each for each in blocks(page) if _here(each, text)], tmp_path, environment, seconds=900)
     assert len(followed) > 10
-    assert differs(followed) == []
+    found = differs(followed)
+    assert not found, "\n\n".join(found)
