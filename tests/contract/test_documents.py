@@ -75,7 +75,8 @@ def test_every_document_that_has_a_schema_stands_among_what_lies_where(repositor
         schema = json.loads(path.read_text("utf-8"))
         Draft202012Validator.check_schema(schema)
         assert schema["$id"] == path.name
-        assert any(f"`{schema['title']}`" in text or f"/{path.name})" in text for text in named), schema["title"]
+        shown = re.compile(rf"`([^`]*/)?{re.escape(schema['title'])}`|/{re.escape(path.name)}\)")
+        assert any(shown.search(text) for text in named), schema["title"]
 
 
 # ---------------------------------------------------------------------------------------------------- the sample file
@@ -159,7 +160,8 @@ def test_every_link_inside_the_documents_leads_somewhere(repository: Path) -> No
 
 def test_python_in_the_authors_guide_compiles(repository: Path) -> None:
     pages = [repository / "plugins" / "README.md", *(repository / "docs").rglob("*.md")]
-    examples = [(page, each) for page in pages for each in blocks(page, "python")]
+    # The reference shows signatures of hooks.
+    examples = [(page, each) for page in pages if page.parent.name != "reference" for each in blocks(page, "python")]
     assert len(examples) > 40
     for page, example in examples:
         compile(example.text, f"{page}:{example.line}", "exec", dont_inherit=True)
