@@ -59,10 +59,10 @@ def _is_emit(function: ast.expr) -> bool:
 
 def _call(package: str, where: str, node: ast.Call) -> Call:
     kind, severity = node.args[0], node.args[1]
-    names = frozenset(each.arg for each in node.keywords if each.arg not in (None, "symbol") and each.arg is not None)
+    names = frozenset(each.arg for each in node.keywords if each.arg and each.arg != "symbol")
     return Call(
         package, f"{where}:{node.lineno}",
-        kind.value if isinstance(kind, ast.Constant) else None,
+        str(kind.value) if isinstance(kind, ast.Constant) else None,
         severity.attr.lower() if isinstance(severity, ast.Attribute) and severity.attr.isupper() else None,
         names, any(each.arg is None for each in node.keywords),
     )  # fmt: skip
