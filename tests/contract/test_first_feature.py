@@ -72,3 +72,23 @@ def test_every_step_of_the_page_works_and_shows_what_the_page_says(
     assert len(followed) > 10
     found = differs(followed)
     assert not found, "\n\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_right"),
+    [
+        ("$ printf 'a  1\\nb\\nc 2.5\\n'\na 1\n...\nc …", True),
+        ("$ printf 'a 1\\nb\\n'\na 1", False),
+        ("$ printf 'a 1\\n'\na 2", False),
+        ("$ cat file\nwhat stands in it", True),
+        ("$ false", False),
+        ("$ (exit 3)\n$ echo $?\n3", True),
+        ("$ (exit 3)\n$ echo $?\n2", False),
+        ("$ word=one\n$ echo $word \\\n> two\none two", True),
+    ],
+)
+def test_a_page_that_shows_something_else_is_found_out(shown: str, is_right: bool, tmp_path: Path) -> None:
+    page = [Block("text", "# file.md\n", 1), Block("console", shown, 3)]
+    (tmp_path / "file").write_text("what stands in it\n")
+    assert (differs(follow(page, tmp_path, os.environ, seconds=10)) == []) is is_right
+    assert (tmp_path / "file.md").read_text("utf-8") == "# file.md\n"
