@@ -93,6 +93,19 @@ ensure_wrapper() {
   [[ -x "$wrapper" && "$(cat "$wrapper")" == "$(print_wrapper)" ]] || change "write the command $wrapper" write_wrapper
 }
 
+# A comfort, so never an error.
+write_completion() {
+  local script
+  script="$(as_huracan "$current/bin/huracan" completion bash 2>/dev/null)" || return 0
+  printf '# %s\n%s\n' "$1" "$script" | write_file "$completion" root:root 644
+}
+
+# Where bash completes words at all, it completes ours. Another release, or other plugins in packages.txt, has another name.
+ensure_completion() {
+  [[ -d "${completion%/*}" && -x "$current/bin/huracan" ]] || return 0
+  [[ "$(head -n 1 "$completion" 2>/dev/null)" == "# $1" ]] || change "write $completion" write_completion "$1"
+}
+
 # -------------------------------------------------------------------------------------------------------------- releases
 
 # What a release has beyond what Huracan cannot do without; more stands in packages.txt.

@@ -19,7 +19,7 @@ from huracan.context import Context
 from huracan.errors import SettingsError
 from huracan.paths import Paths
 from huracan.plugin.manager import Plugins
-from huracan.plugin.selection import only_from
+from huracan.plugin.selection import only_from, tracer_from
 from huracan.plugin.settings import compose_settings
 from huracan.run.heartbeat import SilentProgress
 from huracan.settings_sources import nearest
@@ -108,7 +108,10 @@ def load_plugins(settings: PluginSettings, environment: Mapping[str, str]) -> Pl
     only = only_from(environment)
     if only is None:
         only = settings.only or None
-    plugins = Plugins(disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer)
+    plugins = Plugins(
+        disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer,
+        tracer=tracer_from(environment),
+    )  # fmt: skip
     installed = [info.name for info in plugins.infos()]
     for name in only_from(environment) or ():
         if name not in installed:

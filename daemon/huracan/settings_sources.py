@@ -21,7 +21,7 @@ __all__ = ["ETC", "PREFIX", "Layer", "Origin", "merge", "read_layers"]
 ETC = Path("/etc/huracan")
 PREFIX = "HURACAN_"
 
-NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS"})
+NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS", "HURACAN_TRACE"})
 """Environment variables with our prefix that are no settings."""
 
 

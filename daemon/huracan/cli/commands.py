@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from huracan.errors import UsageError
-from huracan.plugin.selection import only_from
+from huracan.plugin.selection import only_from, tracer_from
 from huracan.types import Command
 
 __all__ = ["BUILT_IN", "INTERNAL", "find", "from_plugins"]
@@ -28,6 +28,7 @@ BUILT_IN = (
     Command("pause", "pause the schedule: no pipeline starts by itself", "huracan.cli.pause"),
     Command("resume", "lift the kill switch, or the pause of the schedule", "huracan.cli.resume"),
     Command("settings", "show effective settings, or print the commented default", "huracan.cli.settings"),
+    Command("completion", "print the script by which a shell completes commands and names", "huracan.cli.completion"),
 )
 
 INTERNAL = (
@@ -65,7 +66,7 @@ def from_plugins(environment: Mapping[str, str]) -> tuple[dict[str, Command], di
     from huracan.plugin.manager import Plugins
 
     logging.getLogger("huracan").addHandler(logging.NullHandler())
-    plugins = Plugins(only=only_from(environment))
+    plugins = Plugins(only=only_from(environment), tracer=tracer_from(environment))
     asked = plugins.commands()
     taken = {command.name for command in (*BUILT_IN, *INTERNAL)}
     offered = {name: command for name, command in asked.items() if name not in taken}

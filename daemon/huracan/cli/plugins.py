@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from huracan.cli import plugins_check, plugins_trace
 from huracan.cli.common import console, json_option, load, show_json
 
 if TYPE_CHECKING:
+    from huracan.plugin.deprecations import Deprecation
     from huracan.plugin.status import PluginInfo
 
 __all__ = ["configure", "run"]
@@ -16,10 +18,21 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     json_option(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    plugins_trace.configure(
+        actions.add_parser("trace", help="time every call of a plugin: of all hooks, or of a command")
+    )
+    plugins_check.configure(
+        actions.add_parser("check", help="hold an installed plugin against every rule of the test kit")
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load all plugins, ask each of their hooks once and print how they stand."""
+    """Load all plugins, ask each of their hooks once and print how they stand; or do what the sub-command says."""
+    if arguments.action == "trace":
+        return plugins_trace.run(arguments)
+    if arguments.action == "check":
+        return plugins_check.run(arguments)
     _, plugins = load(arguments, require_good_settings=False)
     plugins.ask_everything()
     infos = plugins.infos()
@@ -38,7 +51,12 @@ def _as_json(info: PluginInfo) -> dict[str, object]:
         "status": str(info.status),
         "hooks": list(info.hooks),
         "error": info.error or None,
+        "deprecations": [_old_as_json(each) for each in info.deprecations],
     }
+
+
+def _old_as_json(entry: Deprecation) -> dict[str, Any]:
+    return {"name": entry.name, "since": entry.since or None, "removal": entry.removal, "instead": entry.instead}
 
 
 def _print_table(arguments: argparse.Namespace, infos: list[PluginInfo]) -> None:
@@ -51,6 +69,8 @@ def _print_table(arguments: argparse.Namespace, infos: list[PluginInfo]) -> None
         hooks = Text(", ".join(hook.removeprefix("huracan_") for hook in info.hooks))
         if info.error:
             hooks = Text(info.error, style="red" if info.status != "disabled" else "dim")
+        for entry in info.deprecations:
+            hooks.append(f"\n{entry.sentence}", style="yellow")
         table.add_row(info.name, state(info.status), f"{info.distribution} {info.version}", hooks)
     screen = console(arguments)
     screen.print(table if infos else "No plugin is installed. Is huracan-engine itself installed (pip install .)?")

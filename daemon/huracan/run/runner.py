@@ -71,7 +71,7 @@ def run_service(context: Context, name: str, progress: NotifyProgress) -> int:
     services = context.plugins.services()
     if name not in services:
         raise UsageError(f"there is no service {name!r}; known are: {', '.join(services) or 'none'}")
-    function = resolve(services[name].run, f"service {name}")
+    function = context.plugins.traced("service", name, resolve(services[name].run, f"service {name}"))
     try:
         with telling(context, name, services[name].stall_limit, progress) as told, Interruptible():
             progress.ready()
@@ -101,7 +101,7 @@ def _work(context: Context, job: Job, progress: NotifyProgress) -> _Ending:
     try:
         with Interruptible():
             progress.ready()
-            result = resolve(job.run, f"job {job.name}")(context)
+            result = context.plugins.traced("job", job.name, resolve(job.run, f"job {job.name}"))(context)
         if not isinstance(result, JobResult):
             raise PluginError(f"job {job.name}: {job.run} returned {type(result).__name__}, not JobResult")
     except (StopRequested, KeyboardInterrupt):

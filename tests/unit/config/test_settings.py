@@ -91,7 +91,7 @@ def test_a_folder_of_credentials_that_systemd_names_but_does_not_make_holds_none
 
 def test_a_folder_of_credentials_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(SettingsError, match="CREDENTIALS_DIRECTORY .*: cannot be read: NotADirectoryError"):
+    with pytest.raises(SettingsError, match=r"CREDENTIALS_DIRECTORY .*: cannot be read: NotADirectoryError"):
         read(CREDENTIALS_DIRECTORY=str(tmp_path / "file"))
 
 
