@@ -9,25 +9,30 @@ import argparse
 import dataclasses
 import importlib
 import inspect
+import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from huracan import API_VERSION, OLDEST_API
 from huracan import types as values
+from huracan.alerts.kinds import CORE_EVENTS, EventKind
 from huracan.cli import commands
 from huracan.cli.help import EXIT_CODES
 from huracan.cli.main import make_parser
 from huracan.cli.settings_text import SettingText, flow, sample, sections
-from huracan.config import RawSettings
+from huracan.config import AlertSettings, RawSettings
 from huracan.errors import ExitCode
 from huracan.plugin import spec
 from huracan.plugin.changes import Release, read_changes, recorded
 from huracan.plugin.deprecations import DEPRECATIONS
 from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
 from huracan.plugin.settings import compose_settings
+from huracan.run.plan import GIVEN_UP_CODE
 from huracan.units.declared import COMMAND, declared
 from huracan.units.render import render as render_units
 
@@ -78,6 +83,45 @@ An empty cell is unknown or undefined (null); so is what is not a finite number.
 - **parquet** is compressed with zstd, in groups of up to 20,000 rows.
 """
 
+EXIT_CODES_INTRODUCTION = """\
+Every command ends with one of these. With `--json`, an error is also an object on standard output:
+`{"error": {"kind": ..., "message": ..., "exit_code": ...}}`.
+
+[Units](../how-to/units.md) of systemd end with the same codes. A job that ends with *success* leaves no failed unit; a
+failed one is told by `huracan-failed@`, unless its run tells of it. *Again*: the daemon starts the job again as its
+retries say; with `scheduler: timers` systemd does, but for those that say *not again*. The daemon and the services are
+started again however they end. A process that was killed has no code: systemd says `signal` (out of memory, power),
+`watchdog` (no progress within its stall limit) or `timeout` instead, and it is tried again.
+"""
+
+EXIT_CODES_HEAD = """\
+| code | name | meaning | unit of a job | daemon, unit of a service |
+| --- | --- | --- | --- | --- |
+"""
+
+GIVEN_UP = "only as a unit: the job failed for good, all its attempts are used up; the run has told of it"
+
+EVENTS_INTRODUCTION = """\
+An event is a fact that is worth telling: a row of the store, a line of the log, and a message to each
+[channel](../how-to/alerts.md) that is to get it. Each has a kind, a severity, a title for people, a time, the run, job
+and pair that it belongs to (`run`, `job`, `symbol`), and these fields besides, as JSON. A channel like `webhook` or
+`command` gets all of it.
+
+- **each time**: it is sent each time (`alerts.each_time`). Of all others that tell the same (kind, severity, title,
+  pair, run; durations in a title make no difference) one is sent within `alerts.repeat_minutes`, and then how often
+  it came again.
+- **digest**: those of one run are one message (`alerts.digest`).
+
+A plugin of somebody else has kinds of its own, which begin with its name. Each bundled plugin declares its kinds in its
+`events.py`, the core in [kinds.py](../../daemon/huracan/alerts/kinds.py); a test holds every call of `emit` to them.
+"""
+
+SCHEMAS_INTRODUCTION = """\
+What stands in the JSON documents that other programs read; [what lies where](artefacts.md) says which files there
+are. The schemas are JSON Schema 2020-12, and tests hold the files of nights to them. A number `schema`, where there is
+one, grows when a reader has to know of a change.
+"""
+
 CHANGES_INTRODUCTION = """\
 The contract between Huracan and plugins: hooks, the values of `huracan.types`, and what plugins are handed (`Context`,
 `Candles`, remote stores). Every change of it stands here with the release and the plugin API that brought it; a test
@@ -109,10 +153,12 @@ def documents() -> dict[str, str]:
         "docs/reference/settings.md": settings_page(plugins),
         "docs/reference/hooks.md": hooks_page(plugins),
         "docs/reference/hook-changes.md": changes_page(),
-        "docs/reference/exit-codes.md": exit_codes_page(),
+        "docs/reference/exit-codes.md": exit_codes_page(plugins),
         "docs/reference/cli.md": commands_page(plugins),
         "docs/reference/exports.md": exports_page(plugins),
         "docs/reference/performance-analysis.md": analysis_page(),
+        "docs/reference/events.md": events_page(plugins),
+        "docs/reference/schemas.md": schemas_page(),
         "docs/decisions/README.md": decisions_page(),
         **units(plugins),
     }
@@ -166,8 +212,8 @@ def hooks_page(plugins: Plugins) -> str:
         f"# Hooks\n\n{NOTE}\n"
         "A plugin is an installed package with an entry point in the group `huracan`; it implements the hooks it\n"
         "needs, each marked with `@hookimpl`.\n"
-        "[plugins/README.md](../../plugins/README.md) shows how, with an example each;\n"
-        "[hook-changes.md](hook-changes.md) says since when each part is as it is.\n"
+        "[plugins/README.md](../../plugins/README.md) says what all plugins have in common,\n"
+        "[hook-changes.md](hook-changes.md) since when each part is as it is.\n"
     ]
     infos = plugins.infos()
     for name, function in hooks():
@@ -176,7 +222,7 @@ def hooks_page(plugins: Plugins) -> str:
         users = ", ".join(f"`{info.name}`" for info in infos if name in info.hooks)
         parts.append(
             f"## {name}\n\n```python\n{name}() -> {returned}\n```\n\n{_text(function)}\n\n"
-            f"Bundled plugins that use it: {users or 'none'}.\n\n"
+            f"[How to write one]({how_to(name)}). Bundled plugins that use it: {users or 'none'}.\n\n"
             + "\n".join(
                 f"`{kind.__name__}`: {_text(kind)}\n\n| field | type | default |\n| --- | --- | --- |\n"
                 + "".join(_fields(kind))
@@ -184,6 +230,12 @@ def hooks_page(plugins: Plugins) -> str:
             )
         )
     return "\n".join(parts)
+
+
+def how_to(hook: str) -> str:
+    """Return the page that shows how a hook is used, seen from docs/reference: ``huracan_jobs`` has job.md."""
+    name = hook.removeprefix("huracan_").replace("_", "-")
+    return f"../how-to/plugins/{name if name == 'settings' else name.removesuffix('s')}.md"
 
 
 def hooks() -> list[tuple[str, Callable[..., object]]]:
@@ -268,17 +320,29 @@ def _place(name: str) -> tuple[bool, str]:
 # ----------------------------------------------------------------------------------------------- exit codes, commands
 
 
-def exit_codes_page() -> str:
-    """Return what each exit code means."""
+def exit_codes_page(plugins: Plugins) -> str:
+    """Return what each exit code means, to a person and to the units of systemd."""
     names = {int(code): code.name for code in ExitCode}
-    rows = "".join(
-        f"| {int(code)} | {names.get(int(code), 'INTERRUPTED')} | {text} |\n" for code, text in EXIT_CODES.items()
-    )
-    return (
-        f"# Exit codes\n\n{NOTE}\nEvery command ends with one of these. With `--json`, an error is also an object on "
-        'standard output: `{"error": {"kind": ..., "message": ..., "exit_code": ...}}`.\n\n'
-        f"| code | name | meaning |\n| --- | --- | --- |\n{rows}"
-    )
+    files = units(plugins)
+    job = files["units/systemd/system/huracan-job@.service"]
+    chain = files["units/timers/systemd/system/huracan-job@finish.service.d/60-chain.conf"]
+    service = files["units/systemd/system/huracan-service@.service"]
+    well = {0, *_codes(job, "SuccessExitStatus")}
+    codes = {**{int(code): text for code, text in EXIT_CODES.items()}, GIVEN_UP_CODE: GIVEN_UP}
+    rows = []
+    for code, text in sorted(codes.items()):
+        as_job = "success" if code in well else "failed"
+        if code not in well:
+            as_job += "; not again" if code in _codes(chain, "RestartPreventExitStatus") else "; again"
+        as_service = "failed; again in 5 min" if code in _codes(service, "RestartPreventExitStatus") else "again"
+        name = names.get(code, "GIVEN_UP" if code == GIVEN_UP_CODE else "INTERRUPTED")
+        rows.append(f"| {code} | {name} | {text} | {as_job} | {'' if code == GIVEN_UP_CODE else as_service} |\n")
+    return f"# Exit codes\n\n{NOTE}\n{EXIT_CODES_INTRODUCTION}\n{EXIT_CODES_HEAD}{''.join(rows)}"
+
+
+def _codes(unit: str, setting: str) -> set[int]:
+    found = re.search(rf"^{setting}=(.*)$", unit, flags=re.MULTILINE)
+    return {int(each) for each in found[1].split()} if found else set()
 
 
 def commands_page(plugins: Plugins) -> str:
@@ -359,6 +423,63 @@ def column_table(columns: Iterable[values.Column]) -> str:
     """Return a table of what stands in each column."""
     rows = (f"| `{each.name}` | {each.kind.value} | {each.unit} | {each.meaning} |\n" for each in columns)
     return "| column | kind | unit | meaning |\n| --- | --- | --- | --- |\n" + "".join(rows)
+
+
+def events_page(plugins: Plugins) -> str:
+    """Return every kind of event of the core and of the bundled plugins."""
+    parts = [f"# Events\n\n{NOTE}\n{EVENTS_INTRODUCTION}"]
+    for owner, kinds in event_kinds(plugins).items():
+        title = "The core" if owner == "huracan" else f"The plugin `{owner.removeprefix('huracan_')}`"
+        rows = "".join(map(_event_row, sorted(kinds, key=lambda each: each.kind)))
+        parts.append(
+            f"## {title}\n\n| kind | severity | when | fields | sent |\n| --- | --- | --- | --- | --- |\n{rows}"
+        )
+    return "\n".join(parts)
+
+
+def event_kinds(plugins: Plugins) -> dict[str, tuple[EventKind, ...]]:
+    """Return the kinds that are declared, by the package that emits them, the core first."""
+    packages = sorted(f"huracan_{info.name}" for info in plugins.infos())
+    found = {"huracan": CORE_EVENTS}
+    for package in packages:
+        if (ROOT / "plugins" / package / "events.py").exists():
+            found[package] = importlib.import_module(f"{package}.events").EVENTS
+    return found
+
+
+def _event_row(each: EventKind) -> str:
+    alerts = AlertSettings()
+    sent = ["each time"] * any(fnmatchcase(each.kind, pattern) for pattern in alerts.each_time)
+    sent += ["digest"] * any(fnmatchcase(each.kind, pattern) for pattern in alerts.digest)
+    severities = ", ".join(severity.value for severity in each.severities)
+    fields = "; ".join(f"`{name}` {meaning}" for name, meaning in each.fields.items())
+    return f"| `{each.kind}` | {severities} | {each.when} | {fields} | {', '.join(sent)} |\n"
+
+
+def schemas_page() -> str:
+    """Return what each JSON Schema of the bundled plugins says of its document."""
+    parts = [f"# JSON documents\n\n{NOTE}\n{SCHEMAS_INTRODUCTION}"]
+    found = {path: json.loads(path.read_text("utf-8")) for path in (ROOT / "plugins").glob("*/schemas/*.schema.json")}
+    for path, schema in sorted(found.items(), key=lambda each: str(each[1]["title"])):
+        link = f"../../{path.relative_to(ROOT).as_posix()}"
+        body = schema.get("items", schema)
+        kind = "A list; of each entry:" if "items" in schema else "Of the document:"
+        rows = "".join(_property_row(name, each, body) for name, each in body.get("properties", {}).items())
+        parts.append(
+            f"## {schema['title']}\n\n{schema['description']} [{path.name}]({link}). {kind}\n\n"
+            f"| field | type | always there | meaning |\n| --- | --- | --- | --- |\n{rows}"
+        )
+    return "\n".join(parts)
+
+
+def _property_row(name: str, each: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    kind = each.get("type") or ("one of " + ", ".join(map(str, each["enum"])) if "enum" in each else "")
+    if "const" in each:
+        kind = f"{each['const']}"
+    words = " or ".join(kind) if isinstance(kind, list) else kind
+    always = "yes" if name in body.get("required", ()) else ""
+    meaning = str(each.get("description", "")).replace("|", "\\|")
+    return f"| `{name}` | {words} | {always} | {meaning} |\n"
 
 
 def decisions_page() -> str:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
+COLUMNS = {
+    "what": 0, "owner": 0, "column": 0, "first moved at": 0, "sees": 0, "was": 120, "became": 120, "when": 150,
+}  # fmt: skip
+"""Columns of what was found, and how wide a terminal has to be for each."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
@@ -104,19 +109,28 @@ def _print(
     if not leaks:
         screen.print(Text("Nothing looks ahead: no value moved when the rows after it did.", style="green"))
         return
-    table = make_table(("what", "owner", "column", "first moved at", "sees", "was", "became", "when"), wide="column")
+    is_broken = any(each.broken for _, each in leaks)
+    columns = [name for name, room in COLUMNS.items() if is_broken or screen.width >= room]
+    table = make_table(columns, wide="column")
     for name, each in leaks:
-        if each.broken:
-            table.add_row(each.kind, each.owner, each.column, name, "", "", "", Text(each.broken, style="red"))
-            continue
-        ahead = "not the same twice" if each.how == "computed twice" else f"{each.reads_ahead} rows ahead"
-        table.add_row(
-            each.kind, each.owner, each.column, _instant(each.time, each.row), ahead, _shown(each.before),
-            _shown(each.after), f"{each.how} from row {each.cut}",
-        )  # fmt: skip
+        cells = _cells(name, each)
+        red = {"when": "red"} if each.broken else {}
+        table.add_row(*(Text(cells[column], style=red.get(column, "")) for column in columns))
     screen.print(table)
     owners = ", ".join(sorted({each.owner for _, each in leaks}))
     screen.print(Text(f"{len(leaks)} columns look ahead or cannot be looked at: {owners}.", style="red"))
+
+
+def _cells(history: str, each: Finding) -> dict[str, str]:
+    """Return what stands in a row of the table; of what broke it says where and how."""
+    cells = {**dict.fromkeys(COLUMNS, ""), "what": each.kind, "owner": each.owner, "column": each.column}
+    if each.broken:
+        return cells | {"first moved at": history, "when": each.broken}
+    return cells | {
+        "first moved at": _instant(each.time, each.row),
+        "sees": "not the same twice" if each.how == "computed twice" else f"{each.reads_ahead} rows ahead",
+        "was": _shown(each.before), "became": _shown(each.after), "when": f"{each.how} from row {each.cut}",
+    }  # fmt: skip
 
 
 def _instant(time: int, row: int) -> str:

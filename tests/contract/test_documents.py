@@ -12,6 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from documents import blocks
 from huracan.cli import commands
 from huracan.cli.help import EXIT_CODES
 from huracan.config import CHOICE_SECTIONS, CORE_SECTIONS, CoreSettings, RawSettings
@@ -27,6 +28,8 @@ RENDERED = (
     "docs/reference/cli.md",
     "docs/reference/exports.md",
     "docs/reference/performance-analysis.md",
+    "docs/reference/events.md",
+    "docs/reference/schemas.md",
     "docs/decisions/README.md",
 )
 
@@ -65,6 +68,16 @@ def test_every_export_that_is_a_json_document_has_its_schema(documents: dict[str
         schema = json.loads((repository / link[1]).read_text("utf-8"))
         Draft202012Validator.check_schema(schema)
         assert schema["$id"] == Path(link[1]).name
+
+
+def test_every_document_that_has_a_schema_stands_among_what_lies_where(repository: Path) -> None:
+    named = [(repository / "docs" / "reference" / name).read_text("utf-8") for name in ("artefacts.md", "exports.md")]
+    for path in (repository / "plugins").glob("*/schemas/*.schema.json"):
+        schema = json.loads(path.read_text("utf-8"))
+        Draft202012Validator.check_schema(schema)
+        assert schema["$id"] == path.name
+        shown = re.compile(rf"`([^`]*/)?{re.escape(schema['title'])}`|/{re.escape(path.name)}\)")
+        assert any(shown.search(text) for text in named), schema["title"]
 
 
 # ---------------------------------------------------------------------------------------------------- the sample file
@@ -151,11 +164,12 @@ def test_every_link_inside_the_documents_leads_somewhere(repository: Path) -> No
 
 
 def test_python_in_the_authors_guide_compiles(repository: Path) -> None:
-    text = (repository / "plugins" / "README.md").read_text("utf-8")
-    examples = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert len(examples) > 10
-    for example in examples:
-        compile(example, "plugins/README.md", "exec", dont_inherit=True)
+    pages = [repository / "plugins" / "README.md", *(repository / "docs").rglob("*.md")]
+    # The reference shows signatures of hooks.
+    examples = [(page, each) for page in pages if page.parent.name != "reference" for each in blocks(page, "python")]
+    assert len(examples) > 40
+    for page, example in examples:
+        compile(example.text, f"{page}:{example.line}", "exec", dont_inherit=True)
 
 
 def test_every_setting_named_in_documents_exists(repository: Path, render: ModuleType) -> None:

@@ -37,7 +37,14 @@ def plugins() -> Plugins:
 def pages(repository: Path) -> dict[str, str]:
     """The text of each page by its path; a changelog may name what is gone."""
     files = [repository / "README.md", repository / "plugins" / "README.md", *(repository / "docs").rglob("*.md")]
-    return {file.relative_to(repository).as_posix(): file.read_text("utf-8") for file in sorted(files)}
+    return {file.relative_to(repository).as_posix(): _as_followed(file.read_text("utf-8")) for file in sorted(files)}
+
+
+def _as_followed(text: str) -> str:
+    """Leave out the blocks that say they need a command which is not there."""
+    known = {each.name for each in commands.BUILT_IN}
+    needing = r"^<!-- needs: huracan (\S+) -->\n```.*?^```\n"
+    return re.sub(needing, lambda each: each[0] * (each[1] in known), text, flags=re.DOTALL | re.MULTILINE)
 
 
 # ----------------------------------------------------------------------------------------------------------- commands
@@ -86,6 +93,7 @@ class Line:
         self._modules = {each.name: each.module for each in (*commands.BUILT_IN, *commands.INTERNAL, *offered.values())}
         self._parsers: dict[str, argparse.ArgumentParser] = {}
         jobs = plugins.jobs().values()
+        self._invented = set(invented)
         self._runnable = {*PLACEHOLDERS, *invented, *(job.name for job in jobs), *(job.pipeline for job in jobs)}
 
     def mistake(self, words: list[str], *, whole: bool = True) -> str | None:
@@ -100,7 +108,7 @@ class Line:
             return None
         name, *rest = words
         if name not in self._modules:
-            return f"there is no command {name}"
+            return None if f"command {name}" in self._invented else f"there is no command {name}"
         if name not in self._parsers:
             self._parsers[name] = make_parser(name, importlib.import_module(self._modules[name]))
         try:
@@ -115,10 +123,12 @@ class Line:
 
 
 def names_of_examples(pages: dict[str, str]) -> list[str]:
-    """Return the names of jobs and services that the documents declare themselves, to show how."""
-    return [
-        name for text in pages.values() for name in re.findall(r'\b(?:Job|Service)\(\s*(?:name=)?"([a-z-]+)"', text)
-    ]
+    """Return the names of jobs and services that pages declare themselves, to show how, and ``command NAME``."""
+    found = [
+        each for text in pages.values()
+        for each in re.findall(r'(?<!\w)(Job|Service|Command)\(\s*(?:name=)?"([a-z-]+)"', text)
+    ]  # fmt: skip
+    return [f"command {name}" if kind == "Command" else name for kind, name in found]
 
 
 def test_every_command_line_in_a_block_can_be_typed(pages: dict[str, str], plugins: Plugins) -> None:

@@ -7,9 +7,12 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from documents import blocks, files
+from shell import differs, typed_in
 from systemd.machine import CHECKOUT, ENVIRONMENT, OURS, SCRIPT, Box, Installation
 
 pytestmark = pytest.mark.systemd
@@ -301,6 +304,29 @@ def test_an_operator_of_the_group_kills_by_the_daemon_and_may_write_no_settings(
     assert f"{token}: may not be read by this user and is passed over" in killed.stderr
     assert (kept["on"], kept["by"]) == (True, "trader")
     installed.run(["test", "-S", "/run/huracan/control.sock"])  # the settings of this box name no socket
+
+
+# ------------------------------------------------------------------------------------------------------------- a plugin
+
+
+def test_the_feature_of_the_tutorial_works_in_a_unit_as_its_page_says(night: Box, repository: Path) -> None:
+    page, models = repository / "docs" / "tutorial" / "first-feature.md", "/var/lib/huracan/models"
+    for name, text in files(page).items():
+        if name.startswith("huracan-close-place/"):
+            night.run(["install", "-D", "/dev/stdin", f"/srv/{name}"], stdin=text)
+    before = page.read_text("utf-8").splitlines()
+    shown = [each for each in blocks(page) if before[each.line - 2] == "<!-- on a server -->"]
+    try:
+        followed = []
+        for each in (typed for block in shown for typed in typed_in(block)):
+            done = night.bash(each.command.replace("sudo ", "", 1), check=False)
+            followed.append((each, done.returncode, done.stdout))
+        assert len(followed) >= 4
+        assert differs(followed) == []
+        _wait_for(night, f"grep -qs '\"close-place\"' {models}/*/*/features.json", 180)
+    finally:
+        night.run(["/opt/huracan/current/bin/python", "-m", "pip", "uninstall", "-q", "-y", "huracan-close-place"])
+        night.bash("while systemctl is-active -q huracan-job@train; do sleep 0.1; done; rm -r /srv/huracan-close-place")
 
 
 # -------------------------------------------------------------------------------------------------------------- upgrade
