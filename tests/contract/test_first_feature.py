@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
-import shutil
 import sys
 import sysconfig
 import venv
@@ -19,7 +17,6 @@ from shell import differs, follow
 
 NEEDED = "close-place,candles,exchanges,features,training,universe"
 """The plugins that the page needs: copies, reports and backups of this night are nobody's matter."""
-BACKEND = Path(__file__).with_name("build_backend.py")
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +30,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     scripts = folder / "bin"
     site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
     (site / "huracan-of-this-test.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
-    if importlib.util.find_spec("hatchling") is None:
-        (site / "hatchling").mkdir()
-        shutil.copy(BACKEND, site / "hatchling" / "build.py")
     for name, module in (("pip", "pip"), ("huracan", "huracan"), ("pytest", "pytest")):
         (scripts / name).write_text(f'#!/bin/sh\nexec "{scripts / "python"}" -m {module} "$@"\n')
         (scripts / name).chmod(0o755)
