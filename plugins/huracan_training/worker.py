@@ -30,7 +30,10 @@ def main(arguments: list[str]) -> int:
         try:
             greeting = json.loads(connection.recv_bytes())
             sys.path[:] = greeting["path"]
-            _serve(connection, Plugins(only=greeting["plugins"], prefer=greeting["prefer"]))
+            plugins = Plugins(only=greeting["plugins"], prefer=greeting["prefer"])
+            for name, reason in greeting.get("without", {}).items():
+                plugins.leave_out_features(name, reason)
+            _serve(connection, plugins)
         except (EOFError, ConnectionError):
             return 0  # the parent needs no more of this worker
 

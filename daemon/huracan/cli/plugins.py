@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from huracan.cli.common import console, json_option, load, show_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from huracan.plugin.status import PluginInfo
+    from huracan.plugin.troubles import Trouble
 
 __all__ = ["configure", "run"]
 
@@ -20,17 +23,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Load all plugins, ask each of their hooks once and print how they stand."""
-    _, plugins = load(arguments, require_good_settings=False)
+    settings, plugins = load(arguments, require_good_settings=False)
     plugins.ask_everything()
     infos = plugins.infos()
+    troubles = _troubles(settings.core.workspace)
     if arguments.json:
-        show_json({"plugins": [_as_json(info) for info in infos]})
+        show_json({"plugins": [_as_json(info, troubles) for info in infos]})
     else:
-        _print_table(arguments, infos)
+        _print_table(arguments, infos, troubles)
     return 0
 
 
-def _as_json(info: PluginInfo) -> dict[str, object]:
+def _troubles(workspace: Path) -> list[Trouble]:
+    """Return what plugins that work did; their own status was found just now."""
+    from huracan.paths import Paths
+    from huracan.plugin.troubles import STANDING, read_troubles
+
+    return [each for each in read_troubles(Paths(workspace).state) if each.about != STANDING]
+
+
+def _of(info: PluginInfo, troubles: list[Trouble]) -> list[Trouble]:
+    return [each for each in troubles if (each.plugin, each.version) == (info.name, info.version)]
+
+
+def _as_json(info: PluginInfo, troubles: list[Trouble]) -> dict[str, object]:
+    told = [{"about": each.about, "reason": each.reason, "since": each.since} for each in _of(info, troubles)]
     return {
         "name": info.name,
         "distribution": info.distribution,
@@ -38,10 +55,11 @@ def _as_json(info: PluginInfo) -> dict[str, object]:
         "status": str(info.status),
         "hooks": list(info.hooks),
         "error": info.error or None,
+        "troubles": told,
     }
 
 
-def _print_table(arguments: argparse.Namespace, infos: list[PluginInfo]) -> None:
+def _print_table(arguments: argparse.Namespace, infos: list[PluginInfo], troubles: list[Trouble]) -> None:
     from rich.text import Text
 
     from huracan.cli.tables import make_table, state
@@ -51,6 +69,8 @@ def _print_table(arguments: argparse.Namespace, infos: list[PluginInfo]) -> None
         hooks = Text(", ".join(hook.removeprefix("huracan_") for hook in info.hooks))
         if info.error:
             hooks = Text(info.error, style="red" if info.status != "disabled" else "dim")
+        for each in _of(info, troubles):
+            hooks.append(f"\n{each.about}: {each.reason} (since {each.since})", style="red")
         table.add_row(info.name, state(info.status), f"{info.distribution} {info.version}", hooks)
     screen = console(arguments)
     screen.print(table if infos else "No plugin is installed. Is huracan-engine itself installed (pip install .)?")

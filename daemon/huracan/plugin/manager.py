@@ -6,9 +6,9 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
@@ -18,7 +18,10 @@ from huracan import API_VERSION
 from huracan import types as values
 from huracan.errors import PluginError, SettingsError, StopRequested
 from huracan.plugin import spec
+from huracan.plugin.fields import wrong_field
+from huracan.plugin.patience import at_most
 from huracan.plugin.status import PluginInfo, PluginStatus
+from huracan.plugin.trial import SECONDS, Trials
 
 __all__ = ["HOST_DISTRIBUTION", "EntryPointLike", "Plugins", "installed"]
 
@@ -84,14 +87,20 @@ class Plugins:
         only: Sequence[str] | None = None,
         strict: Sequence[str] = (),
         prefer: Mapping[str, str] | None = None,
+        trials: Trials | None = None,
     ) -> None:
+        """``trials`` has what strangers wrote tried first; without it everything is loaded at once."""
         self._manager = pluggy.PluginManager("huracan")
         self._manager.add_hookspecs(spec)
         self._strict = frozenset(strict)
         self._prefer = dict(prefer or {})
         self._entries: dict[str, _Entry] = {}
         self._extra: list[PluginInfo] = []
-        for entry_point in _in_fixed_order(installed() if found is None else found):
+        self._without_features: dict[str, str] = {}
+        self._patience = SECONDS if trials is None else trials.seconds
+        ordered = _in_fixed_order(installed() if found is None else found)
+        self._unsafe = {} if trials is None else trials.refused(_strangers(ordered, disable, only))
+        for entry_point in ordered:
             self._load(entry_point, disable, only)
         for name in self._strict - self._entries.keys():
             from huracan.settings_sources import nearest  # heavy, and `--help` loads this module
@@ -119,8 +128,12 @@ class Plugins:
         if name in disable or (only is not None and name not in only):
             entry.info = replace(info, status=PluginStatus.DISABLED, error="switched off by configuration")
             return
+        if reason := self._unsafe.get((info.distribution, name)):
+            self.fail(name, PluginStatus.UNSAFE, f"{reason}; it is not loaded")
+            return
         try:
-            with redirect_stdout(sys.stderr):  # what a plugin prints must not stand among the JSON of --json
+            # What a plugin prints must not stand among the JSON of --json.
+            with self._limit(name), redirect_stdout(sys.stderr):
                 module = entry_point.load()
         except (KeyboardInterrupt, StopRequested):
             raise
@@ -134,6 +147,14 @@ class Plugins:
             )
             return
         self._register(entry, module)
+
+    def is_strange(self, name: str) -> bool:
+        """Say whether a plugin is of another distribution than Huracan itself."""
+        entry = self._entries.get(name)
+        return entry is not None and entry.info.distribution != HOST_DISTRIBUTION
+
+    def _limit(self, name: str) -> AbstractContextManager[None]:
+        return at_most(self._patience) if self.is_strange(name) else nullcontext()
 
     def _register(self, entry: _Entry, module: ModuleType) -> None:
         name = entry.info.name
@@ -228,6 +249,8 @@ class Plugins:
     def features(self) -> _Owned[values.FeatureSet]:
         """Return feature sets; a set with a column that another one has is refused as a whole."""
         sets = self._ask("huracan_features", "feature set", values.FeatureSet)
+        for name in self._without_features.keys() & sets.keys():
+            del sets.values_by_name[name]
         columns: dict[str, str] = {}
         for name in list(sets):
             taken = next((column for column in sets[name].columns if column in columns), None)
@@ -237,6 +260,15 @@ class Plugins:
             self._refuse(sets.owners[name], "feature", taken, sets.owners[columns[taken]])
             del sets.values_by_name[name]
         return sets
+
+    def leave_out_features(self, name: str, reason: str) -> None:
+        """Take a feature set for absent from here on, for what was found out about it."""
+        self._without_features[name] = reason
+
+    @property
+    def without_features(self) -> Mapping[str, str]:
+        """The feature sets that are left out, each with the reason."""
+        return dict(self._without_features)
 
     def trainers(self) -> _Owned[values.Trainer]:
         return self._ask("huracan_trainers", "trainer", values.Trainer)
@@ -277,7 +309,8 @@ class Plugins:
     def _guarded(self, plugin: str, hook: str, function: Callable[[], Any], of: type[_V]) -> list[_V]:
         """Call one implementation and drain what it returns; anything wrong becomes the plugin's status."""
         try:
-            answer = list(function() or ())
+            with self._limit(plugin):
+                answer = list(function() or ())
         except (KeyboardInterrupt, StopRequested):
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit from a hook must not end the daemon
@@ -286,6 +319,9 @@ class Plugins:
         wrong = next((value for value in answer if not isinstance(value, of)), None)
         if wrong is not None:
             self.fail(plugin, PluginStatus.BAD_HOOK, f"{hook} returned {type(wrong).__name__}, not {of.__name__}")
+            return []
+        if self.is_strange(plugin) and (mistake := next(filter(None, map(wrong_field, answer)), None)):
+            self.fail(plugin, PluginStatus.BAD_HOOK, f"{hook} returned a value that is none: {mistake}")
             return []
         return answer
 
@@ -319,6 +355,15 @@ class Plugins:
 def installed() -> list[EntryPointLike]:
     """Return the entry points of all installed plugins, in no order."""
     return list(entry_points(group=GROUP))
+
+
+def _strangers(found: Iterable[EntryPointLike], disable: Sequence[str], only: Sequence[str] | None) -> list[EntryPoint]:
+    """Return the installed plugins of other distributions that are to be loaded; stand-ins have no files to look at."""
+    return [
+        each for each in found
+        if isinstance(each, EntryPoint) and each.dist is not None and each.dist.name != HOST_DISTRIBUTION
+        and each.name not in disable and (only is None or each.name in only)
+    ]  # fmt: skip
 
 
 def _in_fixed_order(found: Iterable[EntryPointLike]) -> list[EntryPointLike]:
