@@ -17,11 +17,13 @@ from typing import Any
 __all__ = ["Guard", "guarding"]
 
 _PATHS = {
-    "os.chmod": ((0, 2),), "os.chown": ((0, 3),), "os.link": ((1, 3),), "os.mkdir": ((0, 2),), "os.remove": ((0, 1),),
-    "os.rename": ((0, 2), (1, 3)), "os.rmdir": ((0, 1),), "os.symlink": ((1, 2),), "os.truncate": ((0, None),),
-    "os.utime": ((0, 3),),
+    "os.chmod": ((0, 2),), "os.chown": ((0, 3),), "os.link": ((0, 2), (1, 3)), "os.mkdir": ((0, 2),),
+    "os.remove": ((0, 1),), "os.rename": ((0, 2), (1, 3)), "os.rmdir": ((0, 1),), "os.symlink": ((1, 2),),
+    "os.truncate": ((0, None),), "os.utime": ((0, 3),),
 }  # fmt: skip
 """Events that change a file: where among their arguments the path stands, and the folder that it may start at."""
+_FOLLOWED = frozenset({"os.chmod", "os.chown", "os.truncate", "os.utime"})
+"""Those of them that change what a link points to, in place of the link."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _COMPILED = "__pycache__"
 _ALWAYS = ("/dev/", "/proc/self/")
@@ -40,17 +42,18 @@ class Guard:
         if event == "open":
             path, mode, flags = arguments
             if _is_to_write(mode, flags):
-                self._require(path, None)
+                self._require(path, None, follow=True)
         elif event in ("os.kill", "os.killpg"):
             self._require_own(event, int(arguments[0]))
         else:
             for at, folder in _PATHS.get(event, ()):
-                self._require(arguments[at], None if folder is None else arguments[folder])
+                begins_at = None if folder is None else arguments[folder]
+                self._require(arguments[at], begins_at, follow=event in _FOLLOWED)
 
-    def _require(self, given: Any, folder: int | None) -> None:
+    def _require(self, given: Any, folder: int | None, *, follow: bool) -> None:
         if not isinstance(given, (str, bytes, os.PathLike)):
             return  # a file that is open already
-        path = os.path.realpath(_whole(os.fsdecode(given), folder))
+        path = _real(_whole(os.fsdecode(given), folder), follow)
         if path.startswith(_ALWAYS) or (_is_below(path, self.allowed) and not _is_below(path, self.refused)):
             return
         if _COMPILED not in path:  # Python itself goes on where it cannot keep what it compiled
@@ -108,6 +111,13 @@ def _whole(path: str, folder: int | None) -> str:
     if folder is None or folder < 0 or path.startswith(os.sep):
         return path
     return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)  # noqa: PTH115, PTH118 - at work in each open
+
+
+def _real(path: str, follow: bool) -> str:
+    if follow:
+        return os.path.realpath(path)
+    folder, name = os.path.split(path.rstrip(os.sep))
+    return f"{os.path.realpath(folder)}{os.sep}{name}"
 
 
 def _is_below(path: str, folders: tuple[str, ...]) -> bool:

@@ -133,7 +133,7 @@ class Plugins:
             return
         try:
             # What a plugin prints must not stand among the JSON of --json.
-            with self._limit(name), redirect_stdout(sys.stderr):
+            with self.limit(name), redirect_stdout(sys.stderr):
                 module = entry_point.load()
         except (KeyboardInterrupt, StopRequested):
             raise
@@ -153,7 +153,8 @@ class Plugins:
         entry = self._entries.get(name)
         return entry is not None and entry.info.distribution != HOST_DISTRIBUTION
 
-    def _limit(self, name: str) -> AbstractContextManager[None]:
+    def limit(self, name: str) -> AbstractContextManager[None]:
+        """Return a block in which a stranger's code has so long, where it can be interrupted: TooSlowError."""
         return at_most(self._patience) if self.is_strange(name) else nullcontext()
 
     def _register(self, entry: _Entry, module: ModuleType) -> None:
@@ -197,8 +198,13 @@ class Plugins:
                 continue
             owner = checks.owners[name]
             try:
-                result = check.run(None)
-            except Exception as error:  # noqa: BLE001 - whatever a plugin's own check raises is its failure
+                with self.limit(owner):
+                    result = check.run(None)
+                if not isinstance(result, values.CheckResult):
+                    raise TypeError(f"it answered with {type(result).__name__}")
+            except (KeyboardInterrupt, StopRequested):
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever a plugin's own check raises is its failure
                 self.switch_off(owner, PluginStatus.FAILED_CHECK, f"{name}: {_one_line(error)}")
                 continue
             if result.state is values.CheckState.FAILED:
@@ -309,7 +315,7 @@ class Plugins:
     def _guarded(self, plugin: str, hook: str, function: Callable[[], Any], of: type[_V]) -> list[_V]:
         """Call one implementation and drain what it returns; anything wrong becomes the plugin's status."""
         try:
-            with self._limit(plugin):
+            with self.limit(plugin):
                 answer = list(function() or ())
         except (KeyboardInterrupt, StopRequested):
             raise

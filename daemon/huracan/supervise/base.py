@@ -68,7 +68,7 @@ class Limits:
     time: float | None = None
     start: float = 60.0
     grace: float = 5.0
-    memory: int | None = None
+    memory: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
