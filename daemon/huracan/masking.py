@@ -62,6 +62,9 @@ class MaskedStream(io.TextIOBase):
         self._rest = ""
         self.buffer = _Bytes(self)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.under, name)
+
     def write(self, text: str) -> int:
         whole, end, self._rest = (self._rest + text).rpartition("\n")
         self._hand_on(whole + end)

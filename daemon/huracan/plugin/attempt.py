@@ -14,6 +14,8 @@ from typing import Any, Self
 
 __all__ = ["Attempt"]
 
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+"""Libraries set memory aside for each thread that they might use: on many cores more than is allowed here."""
 _NOT_HANDED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "PYTHONPYCACHEPREFIX")
 
 
@@ -25,10 +27,9 @@ class Attempt:
         os.set_blocking(reading, False)
         self._answer = reading
         self._status: int | None = None
-        self._peak_mib = 0.0
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
         environment |= {
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONDONTWRITEBYTECODE": "1", **_ONE_THREAD,
             # What libraries keep for themselves they keep here, where it is thrown away.
             "HOME": scratch, "TMPDIR": scratch, "XDG_CACHE_HOME": scratch, "XDG_CONFIG_HOME": scratch,
         }  # fmt: skip
@@ -57,7 +58,7 @@ class Attempt:
         os.close(self._answer)
 
     def has_ended(self) -> bool:
-        """Look whether it is over; what it used of the memory is known only then."""
+        """Look whether it is over."""
         if self._status is None:
             # Not reaped yet: its number is still its group's.
             if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -79,7 +80,7 @@ class Attempt:
             return f"{did}, while it was tried"
         if is_late:
             return f"it hangs: {seconds:g} s after its start it was still at it, while {when}"
-        if any("memory" in fact for fact in facts) or self._peak_mib > memory_mib:
+        if any("memory" in fact or fact.get("peak_mib", 0.0) > memory_mib for fact in facts):
             return f"it takes more than {memory_mib} MiB of memory while {when}"
         return "" if steps[-1] == "end" else f"it ended the process that tried it ({self._how()}) while {when}"
 
@@ -108,6 +109,5 @@ class Attempt:
     def _reap(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)  # what it left behind
-        _, self._status, usage = os.wait4(self._process.pid, 0)
+        _, self._status = os.waitpid(self._process.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(self._status)
-        self._peak_mib = usage.ru_maxrss / 1024

@@ -206,7 +206,8 @@ def _try_all(plugins: Mapping[str, EntryPoint], seconds: float, memory_mib: int)
                 "name": entry_point.name, "value": entry_point.value, "memory_mib": memory_mib, "parent": os.getpid(),
                 "folders": [scratch, *([] if own is None else [str(own)])],
             }  # fmt: skip
-            attempts[mark] = stack.enter_context(Attempt(order, scratch))
+            with suppress(OSError):  # no process can be started now: it is loaded as it is, and tried the next time
+                attempts[mark] = stack.enter_context(Attempt(order, scratch))
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and any(not each.has_ended() for each in attempts.values()):
             time.sleep(0.01)

@@ -12,6 +12,7 @@ from huracan.app import assemble
 from huracan.clock import FixedClock
 from huracan.context import Context, RunInfo
 from huracan.errors import ExitCode, HuracanError, PluginError, StopRequested, UsageError
+from huracan.plugin.troubles import take_back
 from huracan.run.heartbeat import NotifyProgress
 from huracan.run.interrupts import Interruptible
 from huracan.run.lock import job_lock
@@ -66,8 +67,11 @@ def _work_and_record(context: Context, inside: Context, job: Job, progress: Noti
         error=logs.mask(ending.error), seconds=round(time.perf_counter() - started, 3),
     )  # fmt: skip
     write_status(inside)
+    about = f"conduct of job {name}"
     if seen.misdeeds:
-        tell_of_misdeed(inside, seen.plugin, f"conduct of job {name}", seen.sentence)
+        tell_of_misdeed(inside, seen.plugin, about, seen.sentence)
+    else:
+        take_back(context.paths.state, seen.plugin, about)
     tell_of_plugins(inside)
     return int(ending.code)
 

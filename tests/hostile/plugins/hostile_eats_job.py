@@ -17,6 +17,7 @@ def eat(context: Context) -> JobResult:
     for number in range(8):
         eaten.append(bytearray(b"\x01") * (256 << 20))
         context.progress.step(f"{number + 1} of 8")
+        time.sleep(0.3)
     time.sleep(120)
     return JobResult(summary=f"{len(eaten)}")
 
