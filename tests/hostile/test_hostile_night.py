@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from hostile_site import ALL, environment, install, name_of
+from huracan.run.heartbeat import NotifyListener
 from huracan.store import Store
 from huracan.testing.contexts import lay_ready_database
 from huracan.testing.nights import PLUGINS, SETTINGS
@@ -62,13 +63,18 @@ class Played:
     def table(self) -> str:
         return self.huracan("plugins").stdout
 
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "huracan", "-c", str(self.folder / "settings.yaml"), *words]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {"HURACAN_PLUGINS_ONLY": ",".join([*PLUGINS, *map(name_of, ALL)]), "COLUMNS": "400"}
+        return environment(self.folder / "site", self.folder / "home") | own
+
     def huracan(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-P", "-m", "huracan", "-c", str(self.folder / "settings.yaml"), *words],
-            env=environment(self.folder / "site", self.folder / "home")
-            | {"HURACAN_PLUGINS_ONLY": ",".join([*PLUGINS, *map(name_of, ALL)]), "COLUMNS": "400"},
-            capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
+            self.command(*words), env=self.environment, capture_output=True, text=True, check=False, timeout=300
+        )
 
     def alerts(self, plugin: str) -> list[str]:
         """Return the titles of the alerts that name a plugin as the culprit."""
@@ -82,7 +88,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Played:
     install(folder / "site", *ALL)
     settings = {
         **SETTINGS, "workspace": "./work", "neighbour": {"token": SECRET},
-        "plugins": {"trial_seconds": TRIAL_SECONDS, "trial_memory_mib": 512},
+        "schedule": {"pipelines": {}}, "plugins": {"trial_seconds": TRIAL_SECONDS, "trial_memory_mib": 512},
     }  # fmt: skip
     (folder / "settings.yaml").write_text(yaml.safe_dump(settings))
     lay_ready_database(folder / "work")
@@ -183,6 +189,21 @@ def test_no_secret_is_in_any_file_or_output(night: Played) -> None:
     log = (night.workspace / "logs" / "huracan.jsonl").read_text()
     for way in ("printed", "in two parts", "to stderr", "as bytes", "past python", "logged", "event", "raised"):
         assert f"{way} ***" in log, way
+
+
+def test_a_daemon_comes_up_beside_all_of_them_and_ends_when_it_is_told_to(night: Played) -> None:
+    with NotifyListener() as listener:
+        process = subprocess.Popen(
+            night.command("daemon"), env={**night.environment, "NOTIFY_SOCKET": listener.address},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            while (said := listener.receive(60)) is not None and not said.ready:
+                pass
+            assert said is not None, "it did not say that it was ready"
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
 
 
 def test_all_that_is_wrong_is_told_once_and_tried_once(night: Played) -> None:

@@ -128,7 +128,8 @@ def fingerprint(entry_point: EntryPoint) -> str:
     """
     import hashlib  # loads OpenSSL, which a daemon without strangers does without
 
-    parts = [*_distribution(entry_point), entry_point.name, entry_point.value, sys.version, __version__, API_VERSION]
+    parts: list[object] = [*_distribution(entry_point), entry_point.name, entry_point.value]
+    parts += [sys.version, __version__, API_VERSION]
     parts += [_modified(folder) for folder in sys.path if folder.endswith(_INSTALLED)]
     folder = _own_folder(entry_point.value)
     if folder is not None:
