@@ -100,7 +100,7 @@ def test_the_night_ends(night: Played) -> None:
     # Jobs of hostile plugins failed while others did their work.
     assert night.result.returncode == 3, night.result.stderr[-4000:]
     (ended,) = [event for event in night.events if event.kind == "run.ended"]
-    assert ended.fields["state"] == "partly-failed"
+    assert (ended.fields["state"], ended.fields["exit_code"]) == ("failed", 3)
     good = {name: row["state"] for name, row in night.jobs.items() if name not in ("eat", "tell", "kill", "write")}
     assert set(good.values()) == {"done"}, good
 
@@ -148,9 +148,9 @@ def test_the_culprit_is_named_with_its_status_and_reason(plugin: str, status: st
     ("plugin", "about", "reason"),
     [
         ("looks-ahead", "features crystal-ball", "next_return: values of the past change when only later candles do"),
-        ("features", "features leaves", "the worker process ended with 5"),
-        ("features", "features guesses", "computed twice from the same candles it is not the same"),
-        ("features", "features raises", "ZeroDivisionError: divided"),
+        ("bad-sets", "features leaves", "the worker process ended with 5"),
+        ("bad-sets", "features guesses", "computed twice from the same candles it is not the same"),
+        ("bad-sets", "features raises", "ZeroDivisionError: divided"),
         ("eats-job", "job eat", "of memory, more than its limit (memory_mib), and was killed"),
         ("kills-job", "job kill", "was killed by SIGKILL"),
         ("prints", "job tell", "ValueError: raised ***"),
@@ -211,7 +211,7 @@ def test_all_that_is_wrong_is_told_once_and_tried_once(night: Played) -> None:
     assert len(tried) == len(ALL)
     before = len([event for event in night.events if event.kind == "plugin.failed"])
     again = night.huracan("run", "neighbour", "--as-of", "2025-06-30", "--json")
-    assert again.returncode == 4, again.stderr[-2000:]
+    assert again.returncode == 0, again.stderr[-2000:]
     store = Store.open_existing(f"sqlite:///{night.workspace / 'huracan.db'}")
     assert store is not None
     with store:
