@@ -89,7 +89,7 @@ class Attempt:
         with suppress(BlockingIOError):
             while part := os.read(self._answer, 65536):
                 told += part
-        found = []
+        found: list[Mapping[str, Any]] = []
         for line in told.splitlines():
             with suppress(ValueError):
                 fact = json.loads(line)

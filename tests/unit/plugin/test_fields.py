@@ -43,9 +43,9 @@ def test_a_field_that_holds_something_else_is_named(value: Any, sentence: str) -
     "value",
     [
         Job("a", "r", "d", after=("b",), time_limit=3, resources=Resources(memory_mib=5, io_class="idle")),
-        FeatureSet("a", 1, ("x",), 0, print),
+        made(FeatureSet, "a", 1, ("x",), 0, print),
         Command("hello", "say hello", "module"),
-        Check("a", print, requirement=True),
+        made(Check, "a", print, requirement=True),
     ],
 )
 def test_a_right_value_is_right(value: Any) -> None:

@@ -111,10 +111,11 @@ def test_what_python_compiles_is_refused_without_a_word(inside: Path, tmp_path: 
 def test_whoever_started_it_is_not_ended(inside: Path) -> None:
     told: list[str] = []
     with guarding(Guard((str(inside),), tell=told.append)):
-        for kill in (
+        kills: tuple[Callable[[], None], ...] = (
             lambda: os.kill(os.getppid(), signal.SIGKILL), lambda: os.kill(-1, 0),
             lambda: os.killpg(os.getpgid(os.getppid()), signal.SIGKILL),
-        ):  # fmt: skip
+        )  # fmt: skip
+        for kill in kills:
             with pytest.raises(PermissionError):
                 kill()
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
