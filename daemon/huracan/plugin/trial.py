@@ -35,7 +35,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """Tries plugins and remembers how it went in ``folders``: in all that this user may write, from the first that
+    """Tries plugins and remembers how it went in ``folders``: in the first that this user may write, and from any that
     knows. ``seconds`` and ``memory_mib`` are what import and hooks of one plugin may take."""
 
     folders: Sequence[Path] = ()
@@ -96,7 +96,7 @@ class Trials:
         self.done[mark] = reason
         name, distribution, version = entry_point.name, *_distribution(entry_point)
         told = {"schema": 1, "plugin": name, "distribution": distribution, "version": version, "reason": reason}
-        for folder in filter(_may_write, self.folders):
+        if folder := next(filter(_may_write, self.folders), None):
             with suppress(OSError, HuracanError):
                 _forget_old(folder)
                 write_json(folder / f"{mark}.json", told, lasting=False)
