@@ -238,20 +238,46 @@ step() {
 }
 
 run_tests() {
+  local failed="" aside=()
   install_test_tools
   install_package "[test]"
   cd -- "$root"
   export PATH="$venv/bin:$PATH"
+  trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # where a step fails, nothing goes on behind
+  beside mypy
   step ruff check .
   step ruff format --check .
-  step mypy
   step lint-imports
   if command -v shellcheck >/dev/null; then
     step shellcheck -x -a install.sh .ci/run tests/systemd/box.sh
   fi
-  step python -m pytest -q -n 3 -m "not soak and not systemd" "$@"
-  # One real systemd for all of them, so one after the other.
-  (($#)) || step python -m pytest -q -m "systemd and not soak" tests/systemd
+  # One real systemd for all of them, so one after the other; they wait more than they work.
+  (($#)) || beside python -m pytest -q -m "systemd and not soak" tests/systemd
+  step python -m pytest -q -n 3 -m "not soak and not systemd" "$@" || failed=yes
+  end_of_those_beside || failed=yes
+  [[ -z "$failed" ]] || die "not everything passed; see above"
+}
+
+# Run a command beside what follows; what it says is shown when it has ended.
+beside() {
+  local log
+  log="$(mktemp)"
+  say "beside the rest: $*"
+  "$@" >"$log" 2>&1 &
+  aside+=("$! $log $*")
+}
+
+# Wait for all that runs beside, show what it said, and fail where one of them did.
+end_of_those_beside() {
+  local each pid log command code=0
+  for each in "${aside[@]}"; do
+    read -r pid log command <<<"$each"
+    wait "$pid" || code=1
+    say "$command"
+    cat -- "$log" >&2
+    rm -f -- "$log"
+  done
+  return "$code"
 }
 
 main() {

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from huracan import API_VERSION, OLDEST_API
 from huracan import types as values
 from huracan.cli import commands
 from huracan.cli.help import EXIT_CODES
@@ -23,6 +24,8 @@ from huracan.cli.settings_text import SettingText, flow, sample, sections
 from huracan.config import RawSettings
 from huracan.errors import ExitCode
 from huracan.plugin import spec
+from huracan.plugin.changes import Release, read_changes, recorded
+from huracan.plugin.deprecations import DEPRECATIONS
 from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
 from huracan.plugin.settings import compose_settings
 from huracan.units.declared import COMMAND, declared
@@ -75,6 +78,15 @@ An empty cell is unknown or undefined (null); so is what is not a finite number.
 - **parquet** is compressed with zstd, in groups of up to 20,000 rows.
 """
 
+CHANGES_INTRODUCTION = """\
+The contract between Huracan and plugins: hooks, the values of `huracan.types`, and what plugins are handed (`Context`,
+`Candles`, remote stores). Every change of it stands here with the release and the plugin API that brought it; a test
+compares this with the code.
+
+A plugin says which versions it is made for (`HURACAN_API`, [how](../../plugins/README.md#versions)). The number goes up
+when something went, changed its meaning or is newly asked for. What only came disturbs nobody.
+"""
+
 ANALYSIS_INTRODUCTION = """\
 A line for each coin of a night and one for each portfolio of equal parts: all coins, and those that passed every gate.
 The form is that of [exports](exports.md) as CSV. What a night's report is and where it lies says
@@ -96,6 +108,7 @@ def documents() -> dict[str, str]:
         "etc/settings.yaml": sample(plugins),
         "docs/reference/settings.md": settings_page(plugins),
         "docs/reference/hooks.md": hooks_page(plugins),
+        "docs/reference/hook-changes.md": changes_page(),
         "docs/reference/exit-codes.md": exit_codes_page(),
         "docs/reference/cli.md": commands_page(plugins),
         "docs/reference/exports.md": exports_page(plugins),
@@ -153,7 +166,8 @@ def hooks_page(plugins: Plugins) -> str:
         f"# Hooks\n\n{NOTE}\n"
         "A plugin is an installed package with an entry point in the group `huracan`; it implements the hooks it\n"
         "needs, each marked with `@hookimpl`.\n"
-        "[plugins/README.md](../../plugins/README.md) shows how, with an example each.\n"
+        "[plugins/README.md](../../plugins/README.md) shows how, with an example each;\n"
+        "[hook-changes.md](hook-changes.md) says since when each part is as it is.\n"
     ]
     infos = plugins.infos()
     for name, function in hooks():
@@ -195,6 +209,57 @@ def _default(default: object) -> str:
     return repr(default.value) if isinstance(default, values.Severity | values.MarketKind) else repr(default)
 
 
+# ---------------------------------------------------------------------------------------------- changes of the contract
+
+
+def changes_page() -> str:
+    """Return what is deprecated, what each release changed, and since when each part is as it is."""
+    releases = read_changes((ROOT / "docs" / "reference" / "hook-changes.yaml").read_text("utf-8"))
+    parts = [
+        f"# Changes of hooks\n\n{NOTE}\n{CHANGES_INTRODUCTION}\n"
+        f"This engine serves plugin API {_served()}.\n\n## Deprecated\n\n{_deprecated()}"
+    ]
+    parts += [_release(release) for release in reversed(releases[1:])]
+    first = releases[0]
+    parts.append(f"## {first.release}: plugin API {first.api}\n\n{first.says} What it had is in the last table.\n")
+    rows = "".join(
+        f"| `{name}` | {_cell(part.form)} | {part.came.release} | {part.changed.release if part.changed else ''} |\n"
+        for name, part in sorted(recorded(releases).items(), key=lambda each: _place(each[0]))
+    )
+    head = "## Every part, and since when\n\n| part | form | came | changed |\n| --- | --- | --- | --- |\n"
+    return "\n".join([*parts, head + rows])
+
+
+def _served() -> str:
+    return str(API_VERSION) if OLDEST_API == API_VERSION else f"{OLDEST_API} to {API_VERSION}"
+
+
+def _deprecated() -> str:
+    if not DEPRECATIONS:
+        return "Nothing at present.\n"
+    rows = (f"| `{each.name}` | {each.since} | plugin API {each.removal} | {each.instead} |\n" for each in DEPRECATIONS)
+    return "| what | since | goes with | instead |\n| --- | --- | --- | --- |\n" + "".join(rows)
+
+
+def _release(release: Release) -> str:
+    """Return what a release changed. That a value has more fields is told by the fields that came."""
+    rows = [f"| came | `{name}` | {_cell(form)} |\n" for name, form in release.came.items()]
+    rows += [f"| changed | `{name}` | {_cell(form)} |\n" for name, form in release.changed.items()]
+    rows += [f"| went | `{name}` |  |\n" for name in release.went]
+    head = f"## {release.release}: plugin API {release.api}\n\n{release.says}\n"
+    return f"{head}\n|  | what | form |\n| --- | --- | --- |\n{''.join(rows)}" if rows else head
+
+
+def _cell(form: str) -> str:
+    escaped = form.replace("|", "\\|")
+    return f"`{escaped}`"
+
+
+def _place(name: str) -> tuple[bool, str]:
+    """Hooks first, then values by name."""
+    return not name.startswith("huracan_"), name.partition(".")[0]
+
+
 # ----------------------------------------------------------------------------------------------- exit codes, commands
 
 
@@ -218,6 +283,8 @@ def commands_page(plugins: Plugins) -> str:
         "Every command understands `-c FILE` (settings; repeatable), `-v` (debug messages) and `--no-color`, before\n"
         "or after its name. Those that show something understand `--json`. See [exit codes](exit-codes.md).\n\n"
         "`HURACAN_PLUGINS_ONLY=name,name` loads these plugins and no others; set but empty, it loads none.\n"
+        "`HURACAN_TRACE=FILE` has every process append each call of a plugin and its time to that file\n"
+        "([look inside](../how-to/plugins-look-inside.md)).\n"
     ]
     offered = plugins.commands()
     for command in [*commands.BUILT_IN, *offered.values()]:

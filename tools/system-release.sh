@@ -93,6 +93,19 @@ ensure_wrapper() {
   [[ -x "$wrapper" && "$(cat "$wrapper")" == "$(print_wrapper)" ]] || change "write the command $wrapper" write_wrapper
 }
 
+# A comfort, so never an error.
+write_completion() {
+  local script
+  script="$(as_huracan "$current/bin/huracan" completion bash 2>/dev/null)" || return 0
+  printf '# %s\n%s\n' "$1" "$script" | write_file "$completion" root:root 644
+}
+
+# Where bash completes words at all, it completes ours. Another release, or other plugins in packages.txt, has another name.
+ensure_completion() {
+  [[ -d "${completion%/*}" && -x "$current/bin/huracan" ]] || return 0
+  [[ "$(head -n 1 "$completion" 2>/dev/null)" == "# $1" ]] || change "write $completion" write_completion "$1"
+}
+
 # -------------------------------------------------------------------------------------------------------------- releases
 
 # What a release has beyond what Huracan cannot do without; more stands in packages.txt.
@@ -127,24 +140,34 @@ libraries() {
   } | sha256sum | cut -d' ' -f1
 }
 
-# Where all libraries are the same as those that run now, they are copied from there: seconds instead of minutes.
+# Where all libraries are the same as those that run now, they are copied from there: seconds instead of minutes. Fails
+# where they are not, or where they could not all be copied.
 copy_libraries() {
   local packages
-  [[ "$(sed -n 2p "$current/$built" 2>/dev/null)" == "$(libraries)" ]] || return 0
-  packages="$("$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
-  cp -a --reflink=auto -- "$current${packages#"$1"}/." "$packages/"
-  "$1/bin/python" -m pip uninstall --quiet --yes huracan-engine
+  [[ "$(sed -n 2p "$current/$built" 2>/dev/null)" == "$(libraries)" ]] &&
+    packages="$("$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" &&
+    cp -a --reflink=auto -- "$current${packages#"$1"}/." "$packages/" &&
+    "$1/bin/python" -m pip uninstall --quiet --yes huracan-engine
+}
+
+pip_install() {
+  local folder="$1"
+  shift
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --use-pep517 --no-compile \
+    -c "$root/constraints.txt" "$@" >&2 || die "pip could not build $folder; see above. Is PyPI reachable from here?"
 }
 
 build_release() {
-  local folder="$1" more=()
-  [[ ! -f "$etc/packages.txt" ]] || more=(-r "$etc/packages.txt")
+  local folder="$1" wanted=("${root}[$extras]") packages=()
+  [[ ! -f "$etc/packages.txt" ]] || packages=(-r "$etc/packages.txt")
   rm -rf -- "$folder"
   "$base" -m venv "$folder"
-  copy_libraries "$folder"
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --use-pep517 --no-compile \
-    -c "$root/constraints.txt" "${root}[$extras]" "${more[@]}" >&2 ||
-    die "pip could not build $folder; see above. Is PyPI reachable from here?"
+  if copy_libraries "$folder"; then
+    # What it needs is there, so nothing is worked out anew. A package of the owner's may be a folder whose needs changed.
+    pip_install "$folder" --no-deps "${wanted[@]}"
+    wanted=()
+  fi
+  ((${#wanted[@]} + ${#packages[@]} == 0)) || pip_install "$folder" "${wanted[@]}" "${packages[@]}"
   # pip would do it on one processor. Some packages bring files that are no Python of this version: they stay as they are.
   "$folder/bin/python" -m compileall -qq -j 0 "$folder/lib" || true
   sync -f "$folder" # the mark must not outlive a power cut that the files did not

@@ -177,4 +177,5 @@ system_upgrade() {
   refuse_while_running # building took its time
   change "upgrade from $old to $new" upgrade_between "$old" "$new"
   prune_releases
+  ensure_completion "$new"
 }

@@ -10,6 +10,7 @@ readonly etc=/etc/huracan
 readonly data=/var/lib/huracan
 readonly secrets=/run/huracan-credentials # where the command has its own file system for them
 readonly wrapper=/usr/local/bin/huracan
+readonly completion=/usr/share/bash-completion/completions/huracan
 readonly journal="$home/upgrade-under-way"
 readonly database_copy="$home/before-upgrade/huracan.db"
 readonly built=huracan-release # the file that says that a release is complete
@@ -189,6 +190,7 @@ system_install() {
   [[ ! -f "$releases/$name/$built" || ! -f "$etc/settings.yaml" ]] || read_settings "$name"
   [[ -n "$installed" ]] || change "make $name the installed release" switch_to "$name"
   ensure_units
+  ensure_completion "$name"
   finish_install "$name"
 }
 
@@ -245,6 +247,7 @@ purge_data() {
 system_uninstall() {
   [[ -z "$(unit_files | tr '\0' ' ')" ]] || change "stop the services and remove the units" remove_units
   [[ ! -e "$wrapper" ]] || change "remove the command $wrapper" rm -f -- "$wrapper"
+  [[ ! -e "$completion" ]] || change "remove $completion" rm -f -- "$completion"
   [[ ! -d "$secrets" ]] || change "remove $secrets" rm -rf -- "$secrets"
   [[ ! -e "$home" ]] || change "remove $home" rm -rf -- "$home"
   if [[ -n "$purge" ]]; then

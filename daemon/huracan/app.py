@@ -19,7 +19,7 @@ from huracan.context import Context
 from huracan.errors import SettingsError
 from huracan.paths import Paths
 from huracan.plugin.manager import Plugins
-from huracan.plugin.selection import only_from
+from huracan.plugin.selection import only_from, tracer_from
 from huracan.plugin.settings import compose_settings
 from huracan.plugin.trial import Trials
 from huracan.run.heartbeat import SilentProgress
@@ -117,8 +117,9 @@ def load_plugins(settings: PluginSettings, environment: Mapping[str, str], state
         only = settings.only or None
     trials = Trials.of(environment, state, settings.trial_seconds, settings.trial_memory_mib)
     plugins = Plugins(
-        disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer, trials=trials
-    )
+        disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer, trials=trials,
+        tracer=tracer_from(environment),
+    )  # fmt: skip
     installed = [info.name for info in plugins.infos()]
     for name in only_from(environment) or ():
         if name not in installed:

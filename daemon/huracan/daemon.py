@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,8 @@ _LATEST_SIGN = 60.0
 
 _BEAT = 2.0
 """Seconds between two rounds of the main thread: signs of life, what was asked for, what changed."""
+_NEAR = timedelta(seconds=0.5), timedelta(seconds=2 * _BEAT)
+"""How long before it is due the start of a pipeline is rehearsed; longer than a round, so that one round sees it."""
 _LOOK_AGAIN = 10.0
 _OLD_RUN = timedelta(days=2)
 """Age from which a run of nothing scheduled is left as it is."""
@@ -77,6 +79,7 @@ class Daemon:
         """Whether the ledger could not be asked for runs that nobody leads, since somebody led one."""
         self._later: set[str] = set()
         """Pipelines to look at again, since another run of theirs was at work."""
+        self._rehearsed: tuple[str, datetime] | None = None
         self._times, self._schedule = self._make_schedule(context)
 
     def run(self) -> int:
@@ -118,6 +121,7 @@ class Daemon:
                 self._reload()
             if self._is_behind.is_set() or self._left_open or self._later:
                 self._try_to_catch_up()
+            self._rehearse()
             if now >= look_again:
                 look_again = now + _LOOK_AGAIN
                 self._look_again()
@@ -128,6 +132,15 @@ class Daemon:
                 self._notifier.status(f"hangs: {', '.join(silent)}")
             else:
                 self._notifier.alive(self._status())
+
+    def _rehearse(self) -> None:
+        """Have the next start rehearsed, once, when it is near."""
+        coming = self._schedule.coming()
+        if coming is None or coming == self._rehearsed:
+            return
+        if _NEAR[0] < coming[1] - self._context.clock.now() <= _NEAR[1]:
+            self._rehearsed = coming
+            self._runs.rehearse(coming[0])
 
     def _look_again(self) -> None:
         """Have the schedule look at the clock, which may have been set; it gives a sign of life where it does."""

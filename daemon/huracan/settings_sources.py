@@ -21,7 +21,7 @@ __all__ = ["ETC", "PREFIX", "Layer", "Origin", "merge", "read_layers"]
 ETC = Path("/etc/huracan")
 PREFIX = "HURACAN_"
 
-NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS"})
+NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS", "HURACAN_TRACE"})
 """Environment variables with our prefix that are no settings."""
 
 
@@ -138,11 +138,12 @@ def _read_credentials(folder: Path) -> Layer:
     systemd puts the name of a credential before that of a file where it loads a whole folder: our units call those
     `settings` and `sealed`. What an editor left there (`remote__token~`) is passed over; what looks like a setting and
     is none is a mistake, for a secret that is missed silently is worse than a daemon that says why it does not start.
+    Where there are no credentials at all, systemd 255 names a folder that it does not make.
     """
     variables: dict[str, str] = {}
     notes = []
     try:
-        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        for path in sorted(path for path in folder.iterdir() if path.is_file()) if folder.exists() else ():
             name = _LOADED.sub("", path.name)
             if _CREDENTIAL.fullmatch(name):
                 variables[f"{PREFIX}{name}"] = path.read_text("utf-8").strip()

@@ -8,6 +8,7 @@ Messages are JSON over the socket. The first says which plugins to ask; each fur
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Never
 
 from huracan.plugin.manager import Plugins
+from huracan.plugin.selection import tracer_from
 from huracan.run.parent import die_with_parent
 
 __all__ = ["main"]
@@ -30,7 +32,8 @@ def main(arguments: list[str]) -> int:
         try:
             greeting = json.loads(connection.recv_bytes())
             sys.path[:] = greeting["path"]
-            plugins = Plugins(only=greeting["plugins"], prefer=greeting["prefer"])
+            tracer = tracer_from(os.environ)
+            plugins = Plugins(only=greeting["plugins"], prefer=greeting["prefer"], tracer=tracer)
             for name, reason in greeting.get("without", {}).items():
                 plugins.leave_out_features(name, reason)
             _serve(connection, plugins)

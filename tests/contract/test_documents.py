@@ -22,6 +22,7 @@ RENDERED = (
     "etc/settings.yaml",
     "docs/reference/settings.md",
     "docs/reference/hooks.md",
+    "docs/reference/hook-changes.md",
     "docs/reference/exit-codes.md",
     "docs/reference/cli.md",
     "docs/reference/exports.md",

@@ -143,11 +143,11 @@ def _hour_of(now: int) -> int:
 
 
 def test_every_byte_and_every_candle_survive(open_world: Callable[..., World]) -> None:
-    names = ["BTC", "ETH", "ADA", "SOL", "XRP", "DOT"]
+    names = ["BTC", "ETH", "ADA", "SOL"]
     series = {f"{name}USDT": made_up(3000, OPEN, seed) for seed, name in enumerate(names)}
     world = open_world(series, NOW, 90, seed=11)
     play(world, kills=2)
-    assert_all_is_well(world, 90, pairs=6)
+    assert_all_is_well(world, 90, pairs=4)
     folders = {path.split("/")[2] for path in world.dropbox.files}
     assert {"data", "2024-03-10"} <= folders
 

@@ -32,7 +32,7 @@ def completed(night: Any) -> dict[str, int]:
     return {item["item"]: item["attempts"] for item in items if item["state"] == "completed"}
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.soak)])
 def test_a_night_that_is_killed_many_times_ends_as_if_it_never_was(times: int, make_night: Callable[..., Any]) -> None:
     calm, killed = make_night(SETTINGS, "calm"), make_night(SETTINGS, "killed")
     started = time.perf_counter()

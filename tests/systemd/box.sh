@@ -2,6 +2,7 @@
 # A throwaway machine: a real systemd as PID 1 of its own namespaces, over an overlay of this machine's root. What is
 # installed or written inside stays over its reboots and is gone when it stops; nothing outside is touched. The network is
 # this machine's. Needs root, util-linux, systemd and dbus.
+# HURACAN_BOX_ROOT names another root than this machine's, such as an Ubuntu that debootstrap put into a folder.
 #   box.sh start DIR [OWNER]   make and boot it; it stops by itself when the process OWNER ends
 #   box.sh run DIR CMD...      run CMD inside, with the environment that was given to box.sh
 #   box.sh crash DIR           end every process inside at once, as a power cut does
@@ -36,7 +37,7 @@ keep_files() {
 # Becomes PID 1 of the box, from inside the namespace that keeps its files.
 become_systemd() {
   local dir="$1" root="$1/files/root"
-  mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/files/upper,workdir=$dir/files/work" "$root"
+  mount -t overlay overlay -o "lowerdir=${HURACAN_BOX_ROOT:-/},upperdir=$dir/files/upper,workdir=$dir/files/work" "$root"
   mount -t proc proc "$root/proc"
   mount -t sysfs sysfs "$root/sys"
   mount --rbind /dev "$root/dev"

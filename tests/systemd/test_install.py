@@ -163,6 +163,18 @@ def test_owners_and_modes_are_right_and_no_secret_may_be_read(installed: Box) ->
     assert installed.bash("find /opt/huracan/releases ! -user root -o ! -type l -perm /022").stdout == ""
 
 
+def test_bash_completes_commands_and_names(installed: Box) -> None:
+    folder = "/usr/share/bash-completion/completions"
+    if installed.run(["test", "-d", folder], check=False).returncode:
+        pytest.skip("no bash-completion here")
+    done = installed.bash(
+        f"set +eu; source {folder}/huracan; COMP_WORDS=(huracan run night) COMP_CWORD=2; _shtab_huracan;"
+        "echo ${COMPREPLY[@]}"
+    )
+    assert done.stdout == "nightly\n"
+    assert installed.run(["stat", "--format=%U:%G %a", f"{folder}/huracan"]).stdout == "root:root 644\n"
+
+
 def test_the_second_install_changes_nothing_and_says_so(installed: Box) -> None:
     before, daemon = installed.listing("/etc", "/opt", "/usr/local"), _daemon(installed)
     done = installed.install_sh("install")

@@ -21,7 +21,9 @@ def test_uninstall_takes_the_program_and_keeps_the_data(night: Box) -> None:
     assert "kept: /var/lib/huracan, /etc/huracan and the user huracan" in done.stderr
     assert (night.digest("/etc/huracan"), night.digest("/var/lib/huracan/champions")) == (settings, champions)
     left = night.bash(
-        "ls -d /opt/huracan /usr/local/bin/huracan 2>/dev/null; find /etc/systemd -name '*huracan*'", check=False
+        "ls -d /opt/huracan /usr/local/bin/huracan /usr/share/bash-completion/completions/huracan 2>/dev/null;"
+        "find /etc/systemd -name '*huracan*'",
+        check=False,
     )
     assert left.stdout == ""
     assert night.run(["systemctl", "list-units", "--all", "--no-legend", "huracan*"]).stdout == ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from huracan.errors import UsageError
-from huracan.plugin.selection import only_from
+from huracan.plugin.selection import only_from, tracer_from
 from huracan.types import Command
 
 __all__ = ["BUILT_IN", "INTERNAL", "find", "from_plugins"]
@@ -28,6 +28,7 @@ BUILT_IN = (
     Command("pause", "pause the schedule: no pipeline starts by itself", "huracan.cli.pause"),
     Command("resume", "lift the kill switch, or the pause of the schedule", "huracan.cli.resume"),
     Command("settings", "show effective settings, or print the commented default", "huracan.cli.settings"),
+    Command("completion", "print the script by which a shell completes commands and names", "huracan.cli.completion"),
 )
 
 INTERNAL = (
@@ -71,7 +72,8 @@ def from_plugins(
     from huracan.plugin.trial import Trials
 
     logging.getLogger("huracan").addHandler(logging.NullHandler())
-    plugins = Plugins(only=only_from(environment), trials=Trials.of(environment, state))
+    trials, tracer = Trials.of(environment, state), tracer_from(environment)
+    plugins = Plugins(only=only_from(environment), trials=trials, tracer=tracer)
     asked = plugins.commands()
     taken = {command.name for command in (*BUILT_IN, *INTERNAL)}
     offered = {name: command for name, command in asked.items() if name not in taken}

@@ -31,14 +31,13 @@ def run(arguments: argparse.Namespace) -> int:
         findings = run_checks(context, getattr(monitor, "time_limit_seconds", TIME_LIMIT))
         rates = _error_rates(context)
     context.plugins.ask_everything()
-    problems = context.plugins.problems()
+    problems, old = context.plugins.problems(), context.plugins.deprecations()
     failed = [finding for finding in findings if finding.result.state is CheckState.FAILED]
     if arguments.json:
-        show_json(
-            {"ok": not failed and not problems, "checks": [_as_json(f, rates) for f in findings], "plugins": problems}
-        )
+        checks = [_as_json(f, rates) for f in findings]
+        show_json({"ok": not failed and not problems, "checks": checks, "plugins": problems, "deprecations": old})
     else:
-        _print_table(arguments, findings, rates, problems)
+        _print_table(arguments, findings, rates, problems, old)
     return ExitCode.PARTLY_FAILED if failed or problems else ExitCode.DONE
 
 
@@ -64,7 +63,11 @@ def _as_json(finding: Finding, rates: Mapping[str, float | None]) -> dict[str, A
 
 
 def _print_table(
-    arguments: argparse.Namespace, findings: list[Finding], rates: Mapping[str, float | None], problems: list[str]
+    arguments: argparse.Namespace,
+    findings: list[Finding],
+    rates: Mapping[str, float | None],
+    problems: list[str],
+    old: list[str],
 ) -> None:
     from rich.text import Text
 
@@ -82,3 +85,5 @@ def _print_table(
     screen.print(table if findings else "No enabled plugin brings a check.")
     for line in problems:
         screen.print(Text(line, style="red"))
+    for line in old:
+        screen.print(Text(line, style="yellow"))

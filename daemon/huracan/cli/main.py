@@ -24,7 +24,7 @@ from typing import NoReturn
 
 from huracan.errors import UsageError
 
-__all__ = ["AT_ONCE", "main", "make_parser"]
+__all__ = ["AT_ONCE", "common_options", "fill_parser", "main", "make_parser"]
 
 AT_ONCE = frozenset({"kill"})
 """Commands of the core that cannot wait for the table of commands and what it is made of: a fifth of their time."""
@@ -83,13 +83,18 @@ def _parse(general: argparse.Namespace, name: str, module: ModuleType) -> argpar
 def make_parser(name: str, module: ModuleType) -> argparse.ArgumentParser:
     """Return the parser of one command, with the options that every command understands."""
     parser = _Parser(prog=f"huracan {name}", description=module.__doc__, formatter_class=_Formatter)
+    fill_parser(parser, module)
+    return parser
+
+
+def fill_parser(parser: argparse.ArgumentParser, module: ModuleType) -> None:
+    """Give a parser the options of a command and those that every command understands."""
     module.configure(parser)
-    _common_options(parser)
+    common_options(parser)
     for nested in _nested(parser):
         # Given behind a sub-command they count as well; where they are not, they leave alone what stood before it.
-        _common_options(nested, default=argparse.SUPPRESS)
+        common_options(nested, default=argparse.SUPPRESS)
     parser.set_defaults(json=False)
-    return parser
 
 
 def _nested(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -118,13 +123,14 @@ def _general_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="huracan", add_help=False, allow_abbrev=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--version", action="store_true")
-    _common_options(parser)
+    common_options(parser)
     parser.add_argument("command", nargs="?")
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     return parser
 
 
-def _common_options(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+def common_options(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add what every command understands, before its name and behind it."""
     group = parser.add_argument_group("common options")
     switched_off = False if default is None else default
     group.add_argument(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from huracan.cli import plugins_check, plugins_trace
 from huracan.cli.common import console, json_option, load, show_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from huracan.plugin.deprecations import Deprecation
     from huracan.plugin.status import PluginInfo
     from huracan.plugin.troubles import Trouble
 
@@ -19,10 +21,21 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     json_option(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    plugins_trace.configure(
+        actions.add_parser("trace", help="time every call of a plugin: of all hooks, or of a command")
+    )
+    plugins_check.configure(
+        actions.add_parser("check", help="hold an installed plugin against every rule of the test kit")
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load all plugins, ask each of their hooks once and print how they stand."""
+    """Load all plugins, ask each of their hooks once and print how they stand; or do what the sub-command says."""
+    if arguments.action == "trace":
+        return plugins_trace.run(arguments)
+    if arguments.action == "check":
+        return plugins_check.run(arguments)
     settings, plugins = load(arguments, require_good_settings=False)
     plugins.ask_everything()
     infos = plugins.infos()
@@ -56,7 +69,12 @@ def _as_json(info: PluginInfo, troubles: list[Trouble]) -> dict[str, object]:
         "hooks": list(info.hooks),
         "error": info.error or None,
         "troubles": told,
+        "deprecations": [_old_as_json(each) for each in info.deprecations],
     }
+
+
+def _old_as_json(entry: Deprecation) -> dict[str, Any]:
+    return {"name": entry.name, "since": entry.since or None, "removal": entry.removal, "instead": entry.instead}
 
 
 def _print_table(arguments: argparse.Namespace, infos: list[PluginInfo], troubles: list[Trouble]) -> None:
@@ -69,6 +87,8 @@ def _print_table(arguments: argparse.Namespace, infos: list[PluginInfo], trouble
         hooks = Text(", ".join(hook.removeprefix("huracan_") for hook in info.hooks))
         if info.error:
             hooks = Text(info.error, style="red" if info.status != "disabled" else "dim")
+        for entry in info.deprecations:
+            hooks.append(f"\n{entry.sentence}", style="yellow")
         for each in _of(info, troubles):
             hooks.append(f"\n{each.about}: {each.reason} (since {each.since})", style="red")
         table.add_row(info.name, state(info.status), f"{info.distribution} {info.version}", hooks)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from huracan.audit_spool import lay_down_action
 from huracan.errors import HuracanError, TryAgainError
 from huracan.trading_files import NotWrittenError
 from huracan.workspace import find_workspace, user_name
@@ -134,6 +133,8 @@ def person() -> str:
 
 def write_down(state: Path, action: str, **arguments: str) -> None:
     """Note who did what, for the audit table. Where this user may write no file the daemon acted, and notes it."""
+    from huracan.audit_spool import lay_down_action  # after the switch is thrown
+
     lay_down_action(state, datetime.now(UTC), person(), "command line", action, arguments)
 
 

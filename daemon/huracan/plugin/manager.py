@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pluggy
 
@@ -18,10 +18,15 @@ from huracan import API_VERSION
 from huracan import types as values
 from huracan.errors import PluginError, SettingsError, StopRequested
 from huracan.plugin import spec
+from huracan.plugin.api import judge
+from huracan.plugin.deprecations import Deprecation, collecting, old_fields
 from huracan.plugin.fields import wrong_field
 from huracan.plugin.patience import at_most
 from huracan.plugin.status import PluginInfo, PluginStatus
 from huracan.plugin.trial import SECONDS, Trials
+
+if TYPE_CHECKING:
+    from huracan.plugin.trace import Tracer
 
 __all__ = ["HOST_DISTRIBUTION", "EntryPointLike", "Plugins", "installed"]
 
@@ -76,7 +81,8 @@ class Plugins:
     """All installed plugins with their status, and one typed method per hook.
 
     Every implementation is called by itself inside a guard: what one plugin raises, returns wrongly or names twice
-    costs that plugin's values and shows in its status, and costs nobody else anything.
+    costs that plugin's values and shows in its status, and costs nobody else anything. With a ``tracer``, calls of
+    plugins are timed.
     """
 
     def __init__(
@@ -88,12 +94,14 @@ class Plugins:
         strict: Sequence[str] = (),
         prefer: Mapping[str, str] | None = None,
         trials: Trials | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         """``trials`` has what strangers wrote tried first; without it everything is loaded at once."""
         self._manager = pluggy.PluginManager("huracan")
         self._manager.add_hookspecs(spec)
         self._strict = frozenset(strict)
         self._prefer = dict(prefer or {})
+        self._tracer = tracer
         self._entries: dict[str, _Entry] = {}
         self._extra: list[PluginInfo] = []
         self._without_features: dict[str, str] = {}
@@ -140,12 +148,12 @@ class Plugins:
         except BaseException as error:  # noqa: BLE001 - a plugin may raise SystemExit while it is imported
             self.fail(name, PluginStatus.BAD_IMPORT, _one_line(error))
             return
-        api = getattr(module, "HURACAN_API", API_VERSION)
-        if api != API_VERSION:
-            self.fail(
-                name, PluginStatus.INCOMPATIBLE, f"is made for plugin API {api}, this is {API_VERSION}; update it"
-            )
+        standing = judge(getattr(module, "HURACAN_API", API_VERSION))
+        if standing.error:
+            self.fail(name, PluginStatus.INCOMPATIBLE, standing.error)
             return
+        if standing.deprecation is not None:
+            self._note_old(name, standing.deprecation)
         self._register(entry, module)
 
     def is_strange(self, name: str) -> bool:
@@ -162,8 +170,10 @@ class Plugins:
         problem = _misuse(module)
         if problem is None:
             try:
-                self._manager.register(module, name)
-                self._manager.check_pending()
+                with collecting() as deprecated:
+                    self._manager.register(module, name)
+                    self._manager.check_pending()
+                self._note_old(name, *deprecated)
             except (pluggy.PluginValidationError, ValueError) as error:
                 problem = _one_line(error)
                 if self._manager.has_plugin(name):
@@ -189,6 +199,13 @@ class Plugins:
         self.fail(name, status, error)
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
+
+    def _note_old(self, name: str, *used: Deprecation) -> None:
+        """Keep, for people who look, what a plugin uses that goes; it works all the same."""
+        entry = self._entries[name]
+        new = tuple(each for each in used if each not in entry.info.deprecations)
+        if new:
+            entry.info = replace(entry.info, deprecations=(*entry.info.deprecations, *new))
 
     def check_requirements(self) -> None:
         """Ask every requirement; a plugin whose requirement fails is switched off (``failed-check``)."""
@@ -222,6 +239,14 @@ class Plugins:
         return [
             f"plugin {i.name} ({i.distribution}): {i.status}: {i.error}" for i in self.infos() if i.status not in fine
         ]
+
+    def deprecations(self) -> list[str]:
+        """Return one line per part of the contract that goes and is used by a plugin."""
+        return [f"plugin {i.name} ({i.distribution}): {each.sentence}" for i in self.infos() for each in i.deprecations]
+
+    def traced(self, kind: str, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function of a job or service, which its value only names, so that a trace has its calls too."""
+        return function if self._tracer is None else self._tracer.referred(kind, name, function)
 
     def ask_everything(self) -> None:
         """Call every hook once, so that statuses are complete; for people who look, not for the night."""
@@ -308,8 +333,14 @@ class Plugins:
         refused: set[str] = set()
         implementations = {i.plugin_name: i.function for i in getattr(self._manager.hook, hook).get_hookimpls()}
         for plugin in (name for name in self._entries if name in implementations):
-            for value in self._guarded(plugin, hook, implementations[plugin], of):
+            function = implementations[plugin]
+            if self._tracer is not None:
+                function = self._tracer.hook(plugin, hook, function)
+            for value in self._guarded(plugin, hook, function, of):
+                self._note_old(plugin, *old_fields(value))
                 self._add(answers, refused, plugin, kind, value)
+        if self._tracer is not None:
+            self._tracer.provided(kind, answers.values_by_name, answers.owners)
         return answers
 
     def _guarded(self, plugin: str, hook: str, function: Callable[[], Any], of: type[_V]) -> list[_V]:

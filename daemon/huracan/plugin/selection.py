@@ -1,10 +1,19 @@
-"""Which plugins the environment lets in. Apart from the manager, so that reading it loads nothing."""
+"""Which plugins the environment lets in, and whether they are timed. Apart from the manager, so that reading it loads
+nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["only_from"]
+if TYPE_CHECKING:
+    from huracan.plugin.trace import Tracer
+
+__all__ = ["TRACE", "only_from", "tracer_from"]
+
+TRACE = "HURACAN_TRACE"
+"""Names the file to which every process of a run appends what its plugins did."""
 
 
 def only_from(environment: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -13,3 +22,13 @@ def only_from(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     if text is None:
         return None
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def tracer_from(environment: Mapping[str, str]) -> Tracer | None:
+    """Read ``HURACAN_TRACE``: None where it is not set or empty."""
+    file = environment.get(TRACE)
+    if not file:
+        return None
+    from huracan.plugin.trace import Tracer
+
+    return Tracer(Path(file))

@@ -3,14 +3,19 @@
 A plugin is an installed package with an entry point in the group ``huracan``. It implements the hooks it needs, each
 marked with ``huracan.hookimpl``; each returns a sequence of frozen values of :mod:`huracan.types`. Names must be
 unique across plugins; equal ones are refused with both owners named. Import what is heavy inside the function.
+
+A change of this file, or of the values, has an entry in docs/reference/hook-changes.yaml; what is to go stands in
+:mod:`huracan.plugin.deprecations` first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
+
+from huracan.plugin.deprecations import warning_of
 
 if TYPE_CHECKING:
     from huracan.types import (
@@ -32,7 +37,13 @@ if TYPE_CHECKING:
         UniverseRule,
     )
 
-hookspec = pluggy.HookspecMarker("huracan")
+_mark = pluggy.HookspecMarker("huracan")
+_Hook = TypeVar("_Hook", bound=Callable[[], Any])
+
+
+def hookspec(hook: _Hook) -> _Hook:
+    """Mark a hook. Where it stands in the table of deprecations, pluggy warns who implements it."""
+    return _mark(hook, warn_on_impl=warning_of(hook.__name__))
 
 
 @hookspec

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from huracan.plugin.deprecations import Deprecation
 
 __all__ = ["PluginInfo", "PluginStatus"]
 
@@ -22,7 +26,8 @@ class PluginStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """One installed plugin: where it comes from, how it stands, which hooks it implements, what is wrong with it."""
+    """One installed plugin: where it comes from, how it stands, which hooks it implements, what is wrong with it, and
+    what it uses that goes."""
 
     name: str
     distribution: str
@@ -30,3 +35,4 @@ class PluginInfo:
     status: PluginStatus
     hooks: tuple[str, ...] = ()
     error: str = ""
+    deprecations: tuple[Deprecation, ...] = ()

@@ -81,7 +81,7 @@ def run_service(context: Context, name: str, progress: NotifyProgress) -> int:
     services = context.plugins.services()
     if name not in services:
         raise UsageError(f"there is no service {name!r}; known are: {', '.join(services) or 'none'}")
-    function = resolve(services[name].run, f"service {name}")
+    function = context.plugins.traced("service", name, resolve(services[name].run, f"service {name}"))
     seen: Seen | None = None
     try:
         with (
@@ -119,7 +119,7 @@ def _work(context: Context, job: Job, progress: NotifyProgress) -> _Ending:
     try:
         with Interruptible():
             progress.ready()
-            result = resolve(job.run, f"job {job.name}")(context)
+            result = context.plugins.traced("job", job.name, resolve(job.run, f"job {job.name}"))(context)
         if not isinstance(result, JobResult):
             raise PluginError(f"job {job.name}: {job.run} returned {type(result).__name__}, not JobResult")
     except (StopRequested, KeyboardInterrupt):

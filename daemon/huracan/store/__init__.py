@@ -14,12 +14,8 @@ from sqlalchemy import Engine, text
 
 from huracan.errors import StoreError
 from huracan.store.access import Access
-from huracan.store.audit import Audit
-from huracan.store.copies import RemoteCopies
-from huracan.store.daily import DailyPerformances
 from huracan.store.engine import as_store_error, in_memory, open_engine, parse_url, passwords_in, shown, sqlite_file
 from huracan.store.events import EventLog
-from huracan.store.health import HealthHistory
 from huracan.store.health_summary import HealthSpan, HealthSummary, hourly, outages, spans, summarise
 from huracan.store.ledger import Ledger
 from huracan.store.outbox import Outbox
@@ -45,13 +41,14 @@ from huracan.store.rows import (
     UniverseSelection,
 )
 from huracan.store.schema import HEAD, current_revision, refuse_newer, upgrade
-from huracan.store.signals import Signals
 from huracan.store.snapshot import SnapshotInfo, check_snapshot, restore_snapshot, take_snapshot
 from huracan.store.trade_rows import DailyPerformance, ReportedFilter, Signal, TradeSum
-from huracan.store.trades import Breakers, TradeConflictError, Trades
-from huracan.store.universe import UniverseSelections
 
 if TYPE_CHECKING:
+    from huracan.store.audit import Audit
+    from huracan.store.copies import RemoteCopies
+    from huracan.store.daily import DailyPerformances
+    from huracan.store.health import HealthHistory
     from huracan.store.library import Library
     from huracan.store.library_rows import (
         DailyMetrics,
@@ -69,6 +66,9 @@ if TYPE_CHECKING:
         TradeStep,
         UnfinishedExit,
     )
+    from huracan.store.signals import Signals
+    from huracan.store.trades import Breakers, TradeConflictError, Trades
+    from huracan.store.universe import UniverseSelections
 
 __all__ = [
     "FINISHED",
@@ -136,11 +136,24 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "Audit": "audit",
+    "Breakers": "trades",
+    "DailyPerformances": "daily",
+    "HealthHistory": "health",
+    "RemoteCopies": "copies",
+    "Signals": "signals",
+    "TradeConflictError": "trades",
+    "Trades": "trades",
+    "UniverseSelections": "universe",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Find the rows of the library when they are asked for first: the daemon never does, and is smaller for it."""
+    """Find what few processes need when it is asked for first: mapping all tables would be a sixth of each start."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("huracan.store.library_rows"), name)
+    return getattr(import_module(f"huracan.store.{_HOMES.get(name, 'library_rows')}"), name)
 
 
 class Store:
@@ -150,20 +163,62 @@ class Store:
         self._engine = engine
         access = self._access = Access(engine)
         self.ledger = Ledger(access)
-        self.universe = UniverseSelections(access)
         self.events = EventLog(access)
         self.outbox = Outbox(access)
-        self.audit = Audit(access)
-        self.copies = RemoteCopies(access)
-        self.health = HealthHistory(access)
-        self.trades = Trades(access)
-        self.daily_performance = DailyPerformances(access)
-        self.signals = Signals(access)
-        self.breakers = Breakers(access)
+
+    # Their tables are mapped when somebody asks for them first: most processes never do.
+
+    @cached_property
+    def universe(self) -> UniverseSelections:
+        from huracan.store.universe import UniverseSelections
+
+        return UniverseSelections(self._access)
+
+    @cached_property
+    def audit(self) -> Audit:
+        from huracan.store.audit import Audit
+
+        return Audit(self._access)
+
+    @cached_property
+    def copies(self) -> RemoteCopies:
+        from huracan.store.copies import RemoteCopies
+
+        return RemoteCopies(self._access)
+
+    @cached_property
+    def health(self) -> HealthHistory:
+        from huracan.store.health import HealthHistory
+
+        return HealthHistory(self._access)
+
+    @cached_property
+    def trades(self) -> Trades:
+        from huracan.store.trades import Trades
+
+        return Trades(self._access)
+
+    @cached_property
+    def daily_performance(self) -> DailyPerformances:
+        from huracan.store.daily import DailyPerformances
+
+        return DailyPerformances(self._access)
+
+    @cached_property
+    def signals(self) -> Signals:
+        from huracan.store.signals import Signals
+
+        return Signals(self._access)
+
+    @cached_property
+    def breakers(self) -> Breakers:
+        from huracan.store.trades import Breakers
+
+        return Breakers(self._access)
 
     @cached_property
     def library(self) -> Library:
-        """The library of trades and models; its tables are mapped when somebody asks for it first: the daemon never."""
+        """The library of trades and models."""
         from huracan.store.library import Library
 
         return Library(self._access)

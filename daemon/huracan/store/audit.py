@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Mapped, mapped_column
 
 from huracan.masking import json_safe, mask
 from huracan.store.access import Access
 from huracan.store.rows import AuditEntry
-from huracan.store.tables import AuditTable
+from huracan.store.tables import Base
 
 __all__ = ["Audit"]
+
+
+class AuditTable(Base):
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    time: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str]
+    via: Mapped[str]
+    action: Mapped[str]
+    arguments: Mapped[dict[str, Any]]
+    outcome: Mapped[str]
 
 
 class Audit:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, delete, insert, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from huracan.store.access import Access
 from huracan.store.rows import RemoteCopy
-from huracan.store.tables import RemoteCopyTable
+from huracan.store.tables import Base
 
 __all__ = ["RemoteCopies"]
 
 _AT_ONCE = 500
 """Paths in one statement: databases bound the number of parameters."""
+
+
+class RemoteCopyTable(Base):
+    __tablename__ = "remote_copies"
+
+    remote: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    remote_path: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    modified_ns: Mapped[int] = mapped_column(BigInteger)
+    content_hash: Mapped[str | None]
+    revision: Mapped[str | None]
+    copied_at: Mapped[datetime]
 
 
 class RemoteCopies:

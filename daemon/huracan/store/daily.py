@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from huracan.store.access import Access
 from huracan.store.rows import Trade
-from huracan.store.tables import DailyPerformanceTable, TradeTable
 from huracan.store.trade_rows import DailyPerformance
+from huracan.store.trade_tables import DailyPerformanceTable, TradeTable
 
 __all__ = ["DailyPerformances", "day_of", "refresh_days"]
 

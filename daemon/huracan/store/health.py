@@ -6,17 +6,31 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Index, delete, func, insert, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from huracan.masking import mask
 from huracan.store.access import Access
 from huracan.store.health_summary import HealthSummary, summarise
 from huracan.store.rows import HealthResult, HealthStanding
-from huracan.store.tables import HealthTable
+from huracan.store.tables import Base
 from huracan.types import CheckState
 
 __all__ = ["HealthHistory"]
+
+
+class HealthTable(Base):
+    __tablename__ = "health_results"
+    __table_args__ = (Index("ix_health_results_check_name_time", "check_name", "time", "state"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    time: Mapped[datetime] = mapped_column(index=True)
+    check_name: Mapped[str]
+    plugin: Mapped[str]
+    state: Mapped[str]
+    seconds: Mapped[float]
+    detail: Mapped[str]
+
 
 _COLUMNS = (
     HealthTable.time, HealthTable.check_name, HealthTable.plugin, HealthTable.state, HealthTable.seconds,

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
 
 from huracan.store.access import Access
-from huracan.store.tables import SignalTable
 from huracan.store.trade_rows import Signal
+from huracan.store.trade_tables import SignalTable
 
 __all__ = ["Signals"]
 

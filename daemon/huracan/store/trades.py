@@ -13,8 +13,8 @@ from huracan.errors import HuracanError
 from huracan.store.access import Access
 from huracan.store.daily import day_of, refresh_days
 from huracan.store.rows import BreakerEvent, Trade
-from huracan.store.tables import BreakerEventTable, TradeTable
 from huracan.store.trade_rows import ReportedFilter, TradeSum
+from huracan.store.trade_tables import BreakerEventTable, TradeTable
 
 __all__ = ["Breakers", "TradeConflictError", "Trades"]
 

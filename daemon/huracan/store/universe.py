@@ -7,12 +7,35 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Mapped, mapped_column
 
 from huracan.store.access import Access
 from huracan.store.rows import UniverseDecision, UniverseSelection
-from huracan.store.tables import UniverseDecisionTable, UniverseSelectionTable
+from huracan.store.tables import Base
 
 __all__ = ["UniverseSelections"]
+
+
+class UniverseSelectionTable(Base):
+    __tablename__ = "universe_selections"
+
+    run_date: Mapped[date] = mapped_column(primary_key=True)
+    run_id: Mapped[str]
+    as_of: Mapped[datetime] = mapped_column(index=True)
+    exchange: Mapped[str]
+    criteria: Mapped[dict[str, Any]]
+
+
+class UniverseDecisionTable(Base):
+    __tablename__ = "universe_decisions"
+
+    run_date: Mapped[date] = mapped_column(primary_key=True)
+    symbol: Mapped[str] = mapped_column(primary_key=True)
+    selected: Mapped[bool]
+    rank: Mapped[int | None]
+    score: Mapped[float | None]
+    reasons: Mapped[list[Any]]
+    facts: Mapped[dict[str, Any]]
 
 
 class UniverseSelections:

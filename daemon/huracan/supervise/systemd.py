@@ -6,14 +6,17 @@ call, not the daemon, and threads share nothing.
 
 from __future__ import annotations
 
+import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from jeepney import DBusAddress, MatchRule, Message, Properties, message_bus, new_method_call
-from jeepney.io.blocking import DBusConnection, Proxy, open_dbus_connection
+from jeepney import DBusAddress, HeaderFields, MatchRule, Message, Properties, message_bus, new_method_call
+from jeepney.io.blocking import DBusConnection, open_dbus_connection
 from jeepney.wrappers import DBusErrorResponse, unwrap_msg
 
 from huracan.errors import TryAgainError
@@ -40,6 +43,7 @@ _BUS_AWAY = 60.0
 """Seconds for which a lost bus is asked for again before a unit that is followed is given up."""
 _SIGNALLED = 2, 3
 """Codes of ExecMainCode (waitid(2)): CLD_KILLED, CLD_DUMPED."""
+_STRANGE = re.compile(r"[^A-Za-z0-9]|^[0-9]")
 _ENDED = frozenset({"inactive", "failed"})
 _REFUSED = frozenset({"start-limit-hit", "resources", "protocol", "exec-condition"})
 
@@ -60,6 +64,17 @@ class UnitState:
     @property
     def ended(self) -> bool:
         return self.active in _ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """A unit as it stood when somebody began to attend to it."""
+
+    has_ended: bool
+    invocation: str
+    """The one that has ended; empty where the unit is up."""
+    wait: Callable[[float], Mapping[str, Any]]
+    """Waits until something about the unit changed, or its seconds are over; returns what changed, by properties."""
 
 
 class Units:
@@ -98,10 +113,6 @@ class Units:
     def kill(self, unit: str, number: int) -> None:
         self._call("KillUnit", "ssi", unit, "all", number)
 
-    def keep(self, unit: str) -> None:
-        """Keep the unit's last state in memory for as long as this connection lives."""
-        self._call("RefUnit", "s", unit)
-
     def state(self, unit: str) -> UnitState:
         """Return what is known of the unit, loading it where it is not."""
         path = self._path(unit)
@@ -116,51 +127,45 @@ class Units:
             queued=of_unit["Job"][0] != 0,
         )
 
-    def glance(self, unit: str) -> tuple[bool, str]:
-        """Return whether it has ended, and the invocation that did; a twentieth of the work of :meth:`state`."""
-        path = self._path(unit)
-        if self._property(path, "ActiveState") not in _ENDED:
-            return False, ""
-        invocation = bytes(self._property(path, "InvocationID")).hex()
-        # Somebody else may have started it between the two.
-        return self._property(path, "ActiveState") in _ENDED, invocation
+    def attend(self, unit: str) -> Attention:
+        """Keep the unit's last state in memory and hear of its changes, for as long as this connection lives.
 
-    def follow(self, unit: str) -> Callable[[float], Mapping[str, Any]]:
-        """Return a function that waits until something about the unit changed, or its seconds are over.
-
-        It returns what changed, by the names of properties; nothing where the time was over.
+        All of it is asked at once: a job is to start on time, and each answer of systemd takes its time.
         """
         path = self._path(unit)
         rule = MatchRule(type="signal", interface=_PROPERTIES, member="PropertiesChanged", path=path)
-        with _as_errors():
-            Proxy(message_bus, self._connection, timeout=_ANSWER).AddMatch(rule)
-        self._call("Subscribe")
         # Registered for as long as the connection lives.
         changes = self._connection.filter(rule, bufsize=_CHANGES).queue
+        properties = Properties(DBusAddress(path, _BUS_NAME, _UNIT))
+        *_, before, invocation, active = self._ask_all(
+            message_bus.AddMatch(rule),
+            new_method_call(_MANAGER, "Subscribe"),
+            new_method_call(_MANAGER, "RefUnit", "s", (unit,)),
+            properties.get("ActiveState"),
+            properties.get("InvocationID"),
+            properties.get("ActiveState"),  # somebody else may have started it between the two
+        )
+        has_ended = {before[0][1], active[0][1]} <= _ENDED
+        return Attention(has_ended, bytes(invocation[0][1]).hex() if has_ended else "", partial(self._hear, changes))
 
-        def wait(seconds: float) -> Mapping[str, Any]:
-            try:
-                message = self._connection.recv_until_filtered(changes, timeout=seconds)
-            except TimeoutError:
-                return {}
-            except (OSError, EOFError) as error:
-                raise TryAgainError(f"the connection to D-Bus was lost: {error}") from None
-            return {name: value for name, (_, value) in message.body[1].items()}
-
-        return wait
+    def _hear(self, changes: deque[Message], seconds: float) -> Mapping[str, Any]:
+        try:
+            message = self._connection.recv_until_filtered(changes, timeout=seconds)
+        except TimeoutError:
+            return {}
+        except (OSError, EOFError) as error:
+            raise TryAgainError(f"the connection to D-Bus was lost: {error}") from None
+        return {name: value for name, (_, value) in message.body[1].items()}
 
     def _path(self, unit: str) -> str:
-        """Return the unit's object, loading it where it is not; it stays so while it is kept."""
+        """Return the unit's object as sd_bus_path_encode(3) makes it; systemd loads the unit where it is not."""
         if unit not in self._paths:
-            self._paths[unit] = str(self._call("LoadUnit", "s", unit)[0])
+            self._paths[unit] = f"{_MANAGER.object_path}/unit/{_STRANGE.sub(_escaped, unit)}"
         return self._paths[unit]
 
     def _properties(self, path: str, interface: str) -> Mapping[str, Any]:
         reply = self._ask(Properties(DBusAddress(path, _BUS_NAME, interface)).get_all())
         return {name: value for name, (_, value) in reply[0].items()}
-
-    def _property(self, path: str, name: str) -> Any:
-        return self._ask(Properties(DBusAddress(path, _BUS_NAME, _UNIT)).get(name))[0][1]
 
     def _call(self, method: str, signature: str = "", *values: Any) -> tuple[Any, ...]:
         return self._ask(new_method_call(_MANAGER, method, signature or None, values))
@@ -169,6 +174,24 @@ class Units:
         with _as_errors():
             body: tuple[Any, ...] = unwrap_msg(self._connection.send_and_get_reply(message, timeout=_ANSWER))
         return body
+
+    def _ask_all(self, *messages: Message) -> list[tuple[Any, ...]]:
+        """Send all of them, then wait for what is answered to each."""
+        connection, end = self._connection, time.monotonic() + _ANSWER
+        replies: deque[Message] = deque()
+        with (
+            _as_errors(),
+            connection.filter(MatchRule(type="method_return"), queue=replies),
+            connection.filter(MatchRule(type="error"), queue=replies),
+        ):
+            serials = [next(connection.outgoing_serial) for _ in messages]
+            for message, serial in zip(messages, serials, strict=True):
+                connection.send(message, serial=serial)
+            answers: dict[int, Message] = {}
+            while not answers.keys() >= set(serials):
+                connection.recv_messages(timeout=max(0.0, end - time.monotonic()))
+                answers |= {reply.header.fields[HeaderFields.reply_serial]: reply for reply in replies}
+            return [unwrap_msg(answers[serial]) for serial in serials]
 
 
 class SystemdSupervisor:
@@ -213,14 +236,13 @@ class _Following:
                 time.sleep(_TICK)
 
     def _watch(self, units: Units) -> Exit:
-        wait = units.follow(self._unit)
-        units.keep(self._unit)
-        state = self._begin(units)
+        attention = units.attend(self._unit)
+        state = self._begin(units, attention)
         self._lost_at = None
         next_tick = time.monotonic() + _TICK
         while not self._has_ended(state):
             self._obey(units)
-            changes = wait(max(0.05, next_tick - time.monotonic()))
+            changes = attention.wait(max(0.05, next_tick - time.monotonic()))
             self._tell(changes.get("StatusText"))
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + _TICK
@@ -232,13 +254,11 @@ class _Following:
                 self._tell(state.status)
         return self._conclude(state)
 
-    def _begin(self, units: Units) -> UnitState:
+    def _begin(self, units: Units, attention: Attention) -> UnitState:
         if self._before is None:
-            # All that systemd knows takes it longer to say than the start may take.
-            ended, invocation = units.glance(self._unit)
-            self._adopted = not ended
-            self._before = invocation if ended else ""
-            if ended:
+            self._adopted = not attention.has_ended
+            self._before = attention.invocation
+            if attention.has_ended:
                 units.start(self._unit)
             self._watcher.begun()
         state = units.state(self._unit)
@@ -270,6 +290,10 @@ class _Following:
         refused = state.result if state.result in _REFUSED else ""
         reason = ExitReason.REFUSED if refused else _reason(state, self._asked_to_stop > 0)
         return Exit(reason, state.code, seconds, adopted=self._adopted, detail=refused)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"_{byte:02x}" for byte in found[0].encode())
 
 
 def _reason(state: UnitState, stopped: bool) -> ExitReason:

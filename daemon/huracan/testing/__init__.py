@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from huracan.testing.exports import assert_export, check_export
     from huracan.testing.features import assert_features, check_features
     from huracan.testing.judges import assert_gate, assert_universe_rule, check_gate, check_universe_rule
+    from huracan.testing.matrix import Checked, check_all
     from huracan.testing.nights import Night, play_night
     from huracan.testing.notifiers import OtherSide, assert_notifier, check_notifier
     from huracan.testing.plugins import assert_plugin, check_plugin
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from huracan.testing.trainers import assert_trainer, check_trainer
 
 __all__ = [
-    "ExchangeCase", "MovedClock", "Night", "OtherSide", "RecordingProgress", "RuleResult", "StandInEntryPoint",
-    "assert_exchange", "assert_export", "assert_features", "assert_gate", "assert_notifier", "assert_plugin",
-    "assert_remote_store", "assert_trainer", "assert_universe_rule", "check_exchange", "check_export",
-    "check_features", "check_gate", "check_notifier", "check_plugin", "check_remote_store", "check_trainer",
-    "check_universe_rule", "make_context", "play_night", "stand_in",
+    "Checked", "ExchangeCase", "MovedClock", "Night", "OtherSide", "RecordingProgress", "RuleResult",
+    "StandInEntryPoint", "assert_exchange", "assert_export", "assert_features", "assert_gate", "assert_notifier",
+    "assert_plugin", "assert_remote_store", "assert_trainer", "assert_universe_rule", "check_all", "check_exchange",
+    "check_export", "check_features", "check_gate", "check_notifier", "check_plugin", "check_remote_store",
+    "check_trainer", "check_universe_rule", "make_context", "play_night", "stand_in",
 ]  # fmt: skip
 
 _HOMES = {
@@ -36,6 +37,7 @@ _HOMES = {
     "exports": ("assert_export", "check_export"),
     "features": ("assert_features", "check_features"),
     "judges": ("assert_gate", "assert_universe_rule", "check_gate", "check_universe_rule"),
+    "matrix": ("Checked", "check_all"),
     "nights": ("Night", "play_night"),
     "notifiers": ("OtherSide", "assert_notifier", "check_notifier"),
     "plugins": ("assert_plugin", "check_plugin"),

@@ -10,7 +10,7 @@ P4    importing it loads no library, and asking those hooks no heavy one (numpy,
 P5    its own lines touch no file, network, process, thread, signal or environment meanwhile
 P6    its module holds hooks and private helpers of theirs, and imports only ``huracan``, ``huracan.types``, ``typing``
 P7    each ``huracan_...`` of it is a hook of ``spec.py``, marked with ``@hookimpl``, without arguments; there is one
-P8    it says which contract it is made for (``HURACAN_API``), and that is this one
+P8    it says which contract it is made for (``HURACAN_API``), and that is served here
 P9    each hook answers with a list or tuple of its own kind of values, and nothing else
 P10   a hook that is asked again says the same
 P11   each hook answers within its limit

@@ -167,7 +167,7 @@ def _deliver_under_fire(
 def test_messages_arrive_in_order_through_faults_and_kills_and_doubles_are_marked(
     bot: Callable[..., Context], server: TelegramServer
 ) -> None:
-    context, count, kills = bot(), 300, 4
+    context, count, kills = bot(), 150, 3
     server.faults.append(once(Fault(reset_after=True), "sendMessage"))
     found = _deliver_under_fire(context, server, count, kills, Faults(3), longest_delay=0.02)
     assert found["seen"] == [f"event {number:06d}" for number in range(count)]

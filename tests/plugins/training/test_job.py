@@ -273,7 +273,7 @@ def test_a_coin_whose_worker_was_killed_once_ends_with_the_same_bytes(
 
 
 def test_a_hanging_trainer_is_killed_at_its_limit_and_the_others_go_on(coins: Make) -> None:
-    limit = {"minutes_per_coin": 4 / 60, "retries": 0, "workers": 2}
+    limit = {"minutes_per_coin": 12 / 60, "retries": 0, "workers": 2}
     context = coins("AAA-USDT", "EDGE-USDT", "EDGEB-USDT").context(trainer="hang", **limit)
     result = job.run(context)
     assert result.outcome is Outcome.PARTLY_FAILED

@@ -99,6 +99,7 @@ class KillsANode:
     def stall_limit(self, seconds: float | None) -> None: ...
 
 
+@pytest.mark.soak
 def test_a_night_whose_node_dies_loses_nothing_and_gives_the_bytes_of_a_local_one(
     coins: Make, cluster: TwoNodes
 ) -> None:

@@ -84,6 +84,17 @@ def test_credential_files_are_settings_and_the_environment_wins_over_them(tmp_pa
     assert raw.origins["shop.token"].text == "credential shop__token"
 
 
+def test_a_folder_of_credentials_that_systemd_names_but_does_not_make_holds_none(tmp_path: Path) -> None:
+    raw = read(CREDENTIALS_DIRECTORY=str(tmp_path / "none"))
+    assert (raw.values, raw.notes) == ({}, ())
+
+
+def test_a_folder_of_credentials_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(SettingsError, match=r"CREDENTIALS_DIRECTORY .*: cannot be read: NotADirectoryError"):
+        read(CREDENTIALS_DIRECTORY=str(tmp_path / "file"))
+
+
 @pytest.mark.parametrize(
     "name",
     [

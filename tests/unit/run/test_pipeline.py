@@ -266,7 +266,7 @@ def test_a_stopped_run_ends_soon_and_goes_on_with_its_instant(
     process = program.start("run", "nightly")
     program.wait_for("up")
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode == 130
     assert gone(program.pids("up")[0])
     assert program.count("tidied") == 1

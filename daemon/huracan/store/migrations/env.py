@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from huracan.store import library_tables  # noqa: F401 - its tables belong to the same metadata
+from huracan.store import audit, copies, health, library_tables, trade_tables, universe  # noqa: F401 - their tables
 from huracan.store.tables import Base
 
 connection = context.config.attributes["connection"]
