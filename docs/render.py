@@ -180,7 +180,7 @@ def hooks_page(plugins: Plugins) -> str:
             + "\n".join(
                 f"`{kind.__name__}`: {_text(kind)}\n\n| field | type | default |\n| --- | --- | --- |\n"
                 + "".join(_fields(kind))
-                for kind in (value, *value.__subclasses__())
+                for kind in _kinds(value)
             )
         )
     return "\n".join(parts)
@@ -196,6 +196,11 @@ def _text(thing: object) -> str:
     text = inspect.getdoc(thing) or ""
     text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+def _kinds(value: type) -> list[type]:
+    """Return a value's class and those that are made of it; the class that slots=True replaced may still be about."""
+    return list(dict.fromkeys(getattr(values, kind.__name__) for kind in (value, *value.__subclasses__())))
 
 
 def _fields(value: type) -> Iterator[str]:
@@ -287,13 +292,16 @@ def commands_page(plugins: Plugins) -> str:
         "([look inside](../how-to/plugins-look-inside.md)).\n"
     ]
     offered = plugins.commands()
+    listed = sorted([*commands.BUILT_IN, *offered.values()], key=lambda command: command.name)
+    rows = "".join(f"| [`huracan {each.name}`](#huracan-{each.name}) | {each.help} |\n" for each in listed)
+    parts.append(f"| command | what it does |\n| --- | --- |\n{rows}")
     for command in [*commands.BUILT_IN, *offered.values()]:
         module = importlib.import_module(command.module)
         owner = f" (plugin `{offered.owners[command.name]}`)" if command.name in offered else ""
         parts.append(f"## huracan {command.name}\n\n{_text(module)}{owner}\n")
-        rows = list(_options(make_parser(command.name, module)))
-        if rows:
-            parts.append("| argument | meaning |\n| --- | --- |\n" + "".join(rows))
+        options = list(_options(make_parser(command.name, module)))
+        if options:
+            parts.append("| argument | meaning |\n| --- | --- |\n" + "".join(options))
     return "\n".join(parts)
 
 
@@ -309,15 +317,13 @@ def _options(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]
                 yield f"| `{before}{name}` | {helps.get(name) or below.description or ''} |\n"
                 yield from _options(below, f"{before}{name} ")
         elif action.dest not in COMMON and action.help != argparse.SUPPRESS:
-            name = ", ".join(action.option_strings) or str(action.metavar or action.dest)
+            name = ", ".join(action.option_strings) or str(action.metavar or action.dest).replace("|", "\\|")
             choices = "\\|".join(map(str, action.choices)) if action.choices else ""
             value = choices if not action.option_strings and choices else name
-            takes = (
-                ""
-                if action.nargs == 0 or not action.option_strings
-                else f" {choices or action.metavar or action.dest.upper()}"
-            )
-            yield f"| `{before}{value}{takes}` | {action.help or ''} |\n"
+            metavar = str(action.metavar or action.dest.upper()).replace("|", "\\|")
+            takes = "" if action.nargs == 0 or not action.option_strings else f" {choices or metavar}"
+            meaning = (action.help or "") % {"default": action.default}
+            yield f"| `{before}{value}{takes}` | {meaning} |\n"
 
 
 def exports_page(plugins: Plugins) -> str:

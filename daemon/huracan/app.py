@@ -30,7 +30,7 @@ from huracan.workspace import user_name
 if TYPE_CHECKING:
     from huracan.context import Progress, RunInfo
 
-__all__ = ["assemble", "load_plugins", "load_settings", "only_from", "open_application"]
+__all__ = ["assemble", "load_plugins", "load_settings", "only_from", "open_application", "register_secrets"]
 
 
 def open_application(
@@ -52,8 +52,7 @@ def open_application(
     Raises SettingsError for a mistake in the core's sections, and, where ``require_good_settings``, in any other.
     """
     settings, plugins = load_settings(files, environment, require_good_settings=require_good_settings)
-    for secret in _secrets(settings):
-        logs.register_secret(secret)
+    register_secrets(settings)
     paths = Paths(settings.core.workspace)
     if create:
         _make_workspace(paths.workspace)
@@ -150,6 +149,12 @@ def _open_store(settings: Settings, paths: Paths, create: bool) -> Store:
             raise SettingsError("database: SQLite in memory is lost between processes; name a file, or leave it empty")
         return Store.open(url, lock_folder=paths.state)
     return Store.open_existing(url) or Store.open("sqlite://", lock_folder=None)
+
+
+def register_secrets(settings: Settings) -> None:
+    """Let no secret of the settings appear in what is logged, stored or sent by this process."""
+    for secret in _secrets(settings):
+        logs.register_secret(secret)
 
 
 def _secrets(settings: Settings) -> Iterator[str]:

@@ -29,11 +29,17 @@ def without_openssl() -> Iterator[None]:
 
 
 def import_core() -> None:
-    """Import what the daemon consists of, before any plugin."""
+    """Import what a daemon with units consists of, before any plugin."""
     with without_openssl():
-        from huracan.cli.daemon import import_core
-
-        import_core()
+        import huracan.alerts
+        import huracan.app
+        import huracan.control
+        import huracan.daemon
+        import huracan.orders
+        import huracan.serving
+        import huracan.starting
+        import huracan.store
+        import huracan.supervise.systemd  # noqa: F401
 
 
 def main() -> int:

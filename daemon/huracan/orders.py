@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from huracan.audit_spool import lay_down_action
 from huracan.errors import UsageError
-from huracan.run.graph import jobs_of
+from huracan.run.graph import jobs_to_run
 from huracan.starting import Order
 from huracan.trading import kill, pause_schedule, resume_schedule
 
@@ -30,7 +30,7 @@ class Orders:
         }  # fmt: skip
 
     def handle(self, request: Answer) -> Answer:
-        """Do what is asked, and note who did.
+        """Do what is asked, and note who did, unless they have ``noted`` it themselves or will.
 
         Raises UsageError for what cannot be done, or is meant for another workspace's daemon.
         """
@@ -42,7 +42,7 @@ class Orders:
         if meant is not None and str(meant) != str(ours):
             raise UsageError(f"this daemon works in {ours}, not in {meant}")
         answer = known(request)
-        if what != "status":
+        if what != "status" and not request.get("noted"):
             self._write_down(request)
         return answer
 
@@ -63,12 +63,12 @@ class Orders:
 
     def _start(self, request: Answer) -> Answer:
         name, context = str(request.get("name", "")), self._daemon.context
-        jobs_of(name, context.plugins.jobs(), context.settings.core.jobs)
-        return {"started": name, "after": self._daemon.start(Order(name, force=bool(request.get("force"))))}
+        jobs_to_run(name, context.plugins, context.settings)  # raises where there is none
+        return {"started": name, "after": self._daemon.agenda.start(Order(name, force=bool(request.get("force"))))}
 
     def _stop(self, request: Answer) -> Answer:
         name = request.get("name")
-        stopped, taken_back = self._daemon.stop_run(None if name is None else str(name))
+        stopped, taken_back = self._daemon.agenda.stop_run(None if name is None else str(name))
         return {"stopped": stopped, "taken_back": taken_back}
 
     def _pause(self, request: Answer) -> Answer:

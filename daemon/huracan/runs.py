@@ -24,11 +24,12 @@ from huracan.types import Severity
 
 if TYPE_CHECKING:
     from huracan.context import Context
+    from huracan.rests import Rests
 
 __all__ = ["AtWork", "Runs"]
 
 _ENOUGH_KILLS = 10
-_GOES_ON = "`huracan start` goes on with it, or the daemon when it starts"
+_RESTS = "it rests until its next time, or until `huracan start` goes on with it"
 _NAP = 20.0
 """Seconds for which a thread with nothing to do waits, between two signs."""
 
@@ -48,12 +49,17 @@ class AtWork:
 
 
 class Runs:
-    """Runs orders, one after the other. ``context`` gives the one that holds now; ``sign`` is a sign of life."""
+    """Runs orders, one after the other. ``context`` gives the one that holds now; ``sign`` is a sign of life.
+
+    A run whose job a person stopped by systemd is let rest by ``rests``.
+    """
 
     def __init__(
-        self, starter: Starter, context: Callable[[], Context], stop: StopSwitch, sign: Callable[[], None]
-    ) -> None:
+        self, starter: Starter, context: Callable[[], Context], stop: StopSwitch, sign: Callable[[], None],
+        rests: Rests,
+    ) -> None:  # fmt: skip
         self._starter, self._context, self._stop, self._sign = starter, context, stop, sign
+        self._rests = rests
         self._due: queue.SimpleQueue[Order | str | None] = queue.SimpleQueue()
         self._expected: set[Order] = set()
         self._guard = threading.Lock()
@@ -171,7 +177,7 @@ class Runs:
             if todo.force and self._has_begun(todo, at_work.since):
                 todo = replace(todo, force=False)  # the next try goes on with it, in place of doing all again
             if ended.code == INTERRUPTED_CODE and isinstance(self._starter, RunByUnits):
-                self._context().emit("run.stopped", Severity.WARNING, f"{order}: a person stopped its job; {_GOES_ON}")
+                self._rest(order, at_work.since)
                 return
             killed += ended.code not in (ExitCode.LOCKED, ExitCode.TRY_AGAIN)
             if ended.reason is ExitReason.REFUSED and not told:
@@ -183,6 +189,12 @@ class Runs:
             if self._sleep(pause_seconds, at_work.stop):
                 return
         self._tell_that_it_is_given_up(order)
+
+    def _rest(self, order: Order, since: datetime) -> None:
+        """Let a run rest whose job a person stopped by systemd. Where the machine stops, or all of Huracan, a job is
+        stopped just so: then this process ends before the rest is one for good, and the next one goes on."""
+        self._rests.add_for_now(order.name, (order.due or since).date(), self._context().clock.now())
+        self._context().emit("run.stopped", Severity.WARNING, f"{order}: a person stopped its job; {_RESTS}")
 
     def _tell_that_it_is_given_up(self, order: Order) -> None:
         """Send the event as one of the run, where that began: so a dead-man's switch knows which start has no end."""

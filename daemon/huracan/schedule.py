@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES
+from apscheduler.executors.base import MaxInstancesReachedError
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
@@ -46,6 +48,7 @@ class Schedule:
         self._times, self._start, self._report, self._clock = dict(times), start, report, clock
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
+            executors={"default": _Threads(self._start_here)},
             # No time is too long ago: APScheduler's own default of one second skips nights silently.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
@@ -98,8 +101,32 @@ class Schedule:
     def _due(self, pipeline: str) -> None:
         self._start(pipeline, latest_due(self._clock.now(), self._times[pipeline]))
 
+    def _start_here(self, pipeline: str) -> None:
+        """Start it in the scheduler's own thread, where it cannot have one of its own."""
+        try:
+            self._due(pipeline)
+        except Exception as error:  # noqa: BLE001 - the scheduler's thread must outlive it
+            self._tell(pipeline, EVENT_JOB_ERROR, error)
+
     def _failed(self, event: Any) -> None:
-        sentence = _SENTENCES[event.code]
-        if error := getattr(event, "exception", None):
-            sentence += f": {type(error).__name__}: {error}"
-        self._report(event.job_id, sentence)
+        self._tell(event.job_id, event.code, getattr(event, "exception", None))
+
+    def _tell(self, pipeline: str, code: int, error: Exception | None) -> None:
+        self._report(pipeline, _SENTENCES[code] + (f": {type(error).__name__}: {error}" if error else ""))
+
+
+class _Threads(ThreadPoolExecutor):  # type: ignore[misc]  # APScheduler has no types
+    """Gives each start a thread. APScheduler puts off to the next day what cannot have one, and only its log says so:
+    here ``instead`` gets the name of the pipeline."""
+
+    def __init__(self, instead: Callable[[str], None]) -> None:
+        super().__init__()
+        self._instead = instead
+
+    def submit_job(self, job: Any, run_times: Any) -> None:
+        try:
+            super().submit_job(job, run_times)
+        except MaxInstancesReachedError:
+            raise
+        except Exception:  # noqa: BLE001 - no thread, no memory, or a pool that is being shut down
+            self._instead(job.id)

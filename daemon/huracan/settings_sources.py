@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from huracan.errors import SettingsError
+from huracan.workspace import ETC
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-__all__ = ["ETC", "PREFIX", "Layer", "Origin", "merge", "read_layers"]
+__all__ = ["ETC", "PREFIX", "Layer", "Origin", "as_options", "merge", "read_layers", "sources"]
 
-ETC = Path("/etc/huracan")
 PREFIX = "HURACAN_"
 
-NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS", "HURACAN_TRACE"})
-"""Environment variables with our prefix that are no settings."""
+BY_OPTION = "HURACAN_BY_OPTION"
+"""Names, by commas, those variables that an option of the command line set: they hold for one call and its children."""
 
+NOT_SETTINGS = frozenset({"HURACAN_PLUGINS_ONLY", "HURACAN_DATA", "HURACAN_SETTINGS", "HURACAN_TRACE", BY_OPTION})
+"""Environment variables with our prefix that are no settings."""
 
 _LOADED = re.compile(r"^(settings|sealed)_")
 _CREDENTIAL = re.compile(r"[A-Za-z][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9_:-]*__[A-Za-z0-9_:-]*")
@@ -51,12 +54,19 @@ class Layer:
 
 def read_layers(files: Sequence[Path] | None, environment: Mapping[str, str]) -> list[Layer]:
     """Return all sources, weakest first. Raises SettingsError for a file that is missing, unreadable or no YAML."""
-    layers = [_read_yaml(path) for path in _files(files)]
+    return [read() for _, read in sources(files, environment)]
+
+
+def sources(
+    files: Sequence[Path] | None, environment: Mapping[str, str]
+) -> Iterator[tuple[Path | None, Callable[[], Layer]]]:
+    """Yield what reads each source, weakest first, with the path of a settings file. Reading may raise as above."""
+    for path in _files(files):
+        yield path, partial(_read_yaml, path)
     credentials = environment.get("CREDENTIALS_DIRECTORY")
     if credentials:
-        layers.append(_read_credentials(Path(credentials)))
-    layers.append(_read_environment(environment))
-    return layers
+        yield None, partial(_read_credentials, Path(credentials))
+    yield None, partial(_read_environment, environment)
 
 
 def merge(layers: Sequence[Layer]) -> tuple[dict[str, Any], dict[str, Origin]]:
@@ -110,6 +120,8 @@ def _read_yaml(path: Path) -> Layer:
         raise SettingsError(f"{path}: is nested too deeply; settings need four levels at most") from None
     except yaml.YAMLError:
         raise SettingsError(f"{path}: is not valid YAML: holds characters that YAML does not allow") from None
+    except ValueError as error:
+        raise SettingsError(f"{path}: holds a date or number that is none: {error}; write text in quotes") from None
     if values is None:
         values = {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
@@ -156,6 +168,17 @@ def _read_credentials(folder: Path) -> Layer:
     return Layer(values, Origin("credentials", folder), named, tuple(notes))
 
 
+def as_options(environment: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with what options of the command line say about settings, by the names of variables."""
+    if not values:
+        return dict(environment)
+    return {**environment, **values, BY_OPTION: ",".join(sorted({*_by_option(environment), *values}))}
+
+
+def _by_option(environment: Mapping[str, str]) -> list[str]:
+    return [name for name in environment.get(BY_OPTION, "").split(",") if name]
+
+
 def _read_environment(environment: Mapping[str, str]) -> Layer:
     variables = {
         name: value
@@ -163,9 +186,9 @@ def _read_environment(environment: Mapping[str, str]) -> Layer:
         if name.upper().startswith(PREFIX) and name not in NOT_SETTINGS
     }
     values, places = _explode(variables)
-    return Layer(
-        values, Origin("environment", Path.cwd()), {key: f"environment {name}" for key, name in places.items()}
-    )
+    options = _by_option(environment)
+    named = {key: "command line" if name in options else f"environment {name}" for key, name in places.items()}
+    return Layer(values, Origin("environment", Path.cwd()), named)
 
 
 def _explode(variables: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from huracan.errors import HuracanError, LockedError
-from huracan.run.graph import jobs_of
+from huracan.run.graph import jobs_to_run
 from huracan.run.heartbeat import Notification, ProgressEvent
 from huracan.run.lock import is_held
 from huracan.run.pipeline import Machinery, run_pipeline
@@ -93,7 +93,7 @@ class RunByUnits:
         machinery = Machinery(self.supervisor, child, stop, _Journal(context), alive, random.Random(), adopts=True)
         jobs: list[Job] = []
         try:
-            jobs = jobs_of(order.name, context.plugins.jobs(), context.settings.core.jobs)
+            jobs = jobs_to_run(order.name, context.plugins, context.settings)
             if is_held(context.paths.state / "job.lock") and not _any_is_up(jobs):
                 raise LockedError("a job of another run is still at work")
             code = run_pipeline(context, _request(context, order), jobs, machinery).exit_code
@@ -110,7 +110,7 @@ class RunByUnits:
         """Ask plugins, ledger and systemd what a start asks: after a day of sleep all of them are slow at first."""
         from huracan.supervise.systemd import Units
 
-        jobs = jobs_of(name, context.plugins.jobs(), context.settings.core.jobs)
+        jobs = jobs_to_run(name, context.plugins, context.settings)
         context.store.ledger.run(name, context.clock.now().date())
         with Units.connected() as units:
             units.attend(job_unit(jobs[0].name))

@@ -6,7 +6,6 @@ an apostrophe before it, and so does text that begins with one: who reads back t
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -23,7 +22,7 @@ from huracan.types import Column, ColumnKind
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["FORMATS", "TableFormat", "Tick", "json_text", "stream_table", "unmarked", "write_csv", "write_table"]
+__all__ = ["FORMATS", "TableFormat", "Tick", "json_text", "stream_table", "unmarked", "write_table"]
 
 TableFormat = str
 FORMATS: tuple[TableFormat, ...] = ("csv", "json", "jsonl", "parquet")
@@ -69,25 +68,9 @@ def stream_table(
 # ---------------------------------------------------------------------------------------------------------------- CSV
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-    """Write a small table of any values with a header; None becomes an empty cell. Return the number of rows."""
-    count = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([_marked(value) for value in row])
-            count += 1
-    return count
-
-
 def unmarked(cell: str) -> str:
     """Return the text that a text cell of our CSV stands for."""
     return cell.removeprefix("'")
-
-
-def _marked(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and _MARKED.match(value) else value
 
 
 _Writer = tuple[Callable[[], None], Callable[["pl.DataFrame", bool], None], Callable[[], None]]

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.clock import format_instant
 from huracan.errors import ExitCode, HuracanError, UsageError
 
 if TYPE_CHECKING:
@@ -251,4 +252,4 @@ def _as_json(row: OutboxRow, event: Event | None) -> dict[str, Any]:
 
 
 def _iso(instant: datetime | None) -> str | None:
-    return None if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+    return None if instant is None else format_instant(instant)

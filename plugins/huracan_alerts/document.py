@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from huracan.alerts.wording import word
+from huracan.clock import format_instant
 from huracan.context import Context
 from huracan.paths import canonical_json
 from huracan.types import Event, Message
@@ -40,7 +41,7 @@ def _event(event: Event) -> dict[str, Any]:
         "kind": event.kind,
         "severity": event.severity.value,
         "title": event.title,
-        "time": f"{event.time:%Y-%m-%dT%H:%M:%SZ}",
+        "time": format_instant(event.time),
         "fields": dict(event.fields),
         "run": event.run_id,
         "job": event.job,

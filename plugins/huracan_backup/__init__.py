@@ -22,7 +22,7 @@ def huracan_jobs() -> Sequence[Job]:
             "backup",
             "huracan_backup.job:run",
             "back up store, champions, models, ledger and settings; copy, test and prune",
-            after=("journal", "export", "report"),  # also where one of them is switched off
+            after=("report",),
             time_limit=4 * 3600.0,
             stall_limit=600.0,
             always=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,10 @@ __all__ = ["Made", "champion_models", "groups_of_workspace", "make_parts", "miss
 ALWAYS = ("champions", "runs", "summary", "learning", "meta", "config", "reports")
 _OF_NO_FILE = ("environment", "credential")
 """How the origin of a setting begins that stands in none of the settings files."""
+_NOT_SAID = ("default", "command line")
+"""The origins of what is no setting of this installation."""
+_KEY, _NO_KEY = re.compile(rb"AGE-SECRET-KEY-1[0-9A-Z]+", re.IGNORECASE), b"in-no-backup"
+"""A secret key of age, and what a settings file in the backup says in its place: no key, so that it is asked for."""
 _DEPTH: dict[str, int | None] = {
     "models": 3, "runs": 2, "summary": 2, "reports": 3, "meta": 3, "learning": None, "logs": None, "data": None,
 }  # fmt: skip
@@ -194,7 +199,10 @@ def _write_settings(context: Context, folder: Path, made: Made, encrypted: bool)
             files = (ETC / "settings.yaml", *sorted((ETC / "conf.d").glob("*.yaml")))
         there = [file for file in files if file.is_file()]
         for number, file in enumerate(there):
-            write_bytes(folder / f"{number:02d}-{file.name}", file.read_bytes(), 0o600)
+            content, keys = _KEY.subn(_NO_KEY, file.read_bytes())
+            if keys:
+                made.left_out.append(f"the key that stands in {file}: it opens the backup and would lie in it")
+            write_bytes(folder / f"{number:02d}-{file.name}", content, 0o600)
         variables, credentials = _in_no_file(settings)
         if variables:
             text = yaml.safe_dump(_nested(variables), sort_keys=True, allow_unicode=True)
@@ -202,7 +210,7 @@ def _write_settings(context: Context, folder: Path, made: Made, encrypted: bool)
         for dotted, secret in {**credentials, **secrets}.items():
             write_bytes(folder / "credentials" / dotted.replace(".", "__"), secret.encode(), 0o600)
         return
-    changed = [(name, json_safe(value)) for name, value, origin in effective(settings) if origin != "default"]
+    changed = [(name, json_safe(value)) for name, value, origin in effective(settings) if origin not in _NOT_SAID]
     plain = {name: value for name, value in changed if MASK not in json.dumps(value) and name != "database"}
     write_bytes(folder / "00-settings.yaml", yaml.safe_dump(_nested(plain), sort_keys=True).encode())
     hidden = sorted({*secrets, *(name for name, _ in changed if name not in plain)})

@@ -231,15 +231,7 @@ def prune(
     settings = context.settings.section(BackupSettings)
     found = stand(place, keys, work, listing, installation(context))
     good = {name: each.created for name, each in found.ours.items() if missing(each, listing) is None}
-    stays: set[str] = set()
-    # Those of a clock that was wrong are counted on their own: days to come would take the places of real ones.
-    for is_past in (True, False):
-        some = {name: at for name, at in good.items() if (at <= now + timedelta(days=1)) is is_past}
-        if newest_only is not None:
-            stays.update(sorted(some)[-newest_only:])
-        else:
-            policy = {"daily": settings.keep_daily, "weekly": settings.keep_weekly, "monthly": settings.keep_monthly}
-            stays.update(kept(some, **policy))
+    stays = _stays(settings, good, now, newest_only)
     result = Pruned(
         [name for name in sorted(good) if name not in stays and name != spare], unreadable=found.unreadable,
         unsealed=sorted(found.unsealed), others=sorted(found.others),
@@ -256,6 +248,17 @@ def prune(
         remaining = [each for name, each in found.all().items() if name not in result.backups]
         _sweep(context, place, remaining, listing, now, result, dry_run=dry_run)
     return result
+
+
+def _stays(settings: BackupSettings, good: Mapping[str, datetime], now: datetime, newest_only: int | None) -> set[str]:
+    """Name the backups that retention keeps, of those that are good, by when they were made."""
+    policy = {"daily": settings.keep_daily, "weekly": settings.keep_weekly, "monthly": settings.keep_monthly}
+    stays: set[str] = set()
+    # Those of a clock that was wrong are counted on their own: days to come would take the places of real ones.
+    for is_past in (True, False):
+        some = {name: at for name, at in good.items() if (at <= now + timedelta(days=1)) is is_past}
+        stays.update(kept(some, **policy) if newest_only is None else sorted(some)[-newest_only:])
+    return stays
 
 
 def sweep_orphans(context: Context, place: LocalPlace, keys: Keys, work: Path, now: datetime) -> None:

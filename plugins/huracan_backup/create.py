@@ -10,17 +10,16 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from huracan import __version__
 from huracan.context import Context
-from huracan.errors import DataError, HuracanError, LockedError, TryAgainError
+from huracan.errors import DataError, HuracanError, TryAgainError
 from huracan.paths import write_bytes
+from huracan.turns import its_turn
 from huracan_backup.contents import Made, champion_models, groups_of_workspace, make_parts, missing_models, sources_of
 from huracan_backup.copies import sweep_orphans
 from huracan_backup.keys import Keys
@@ -37,26 +36,9 @@ TRIES = 3
 LOCK_WAIT = 600.0
 
 
-@contextmanager
-def alone(context: Context) -> Iterator[None]:
+def alone(context: Context) -> AbstractContextManager[None]:
     """Keep job and commands from working on the same backups at the same time. Raises LockedError after ten minutes."""
-    lock = FileLock(context.paths.state / "backup.lock")
-    end = time.monotonic() + LOCK_WAIT
-    while True:
-        try:
-            context.paths.state.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=5.0)
-            break
-        except Timeout:
-            if time.monotonic() > end:
-                raise LockedError("backup: another process makes a backup for ten minutes already") from None
-            context.progress.step("backup waits for another process that makes one")
-        except OSError as error:
-            raise TryAgainError(f"backup: {context.paths.state} cannot be written: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        lock.release()
+    return its_turn(context, "backup", "works on backups", LOCK_WAIT)
 
 
 @contextmanager

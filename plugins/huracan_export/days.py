@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from huracan.types import ExportScope
@@ -12,13 +12,7 @@ if TYPE_CHECKING:
     from huracan.context import Context
     from huracan.store import LibraryModel
 
-__all__ = ["instants", "lacking_columns", "lacking_trades", "models_of", "run_dates", "symbols_of"]
-
-
-def run_dates(scope: ExportScope) -> Iterator[date]:
-    """Yield each run date of a scope, oldest first."""
-    for number in range((scope.last - scope.first).days + 1):
-        yield scope.first + timedelta(days=number)
+__all__ = ["instants", "lacking_columns", "lacking_trades", "models_of", "symbols_of"]
 
 
 def instants(scope: ExportScope) -> tuple[datetime, datetime]:
@@ -32,7 +26,7 @@ def instants(scope: ExportScope) -> tuple[datetime, datetime]:
 
 def models_of(context: Context, scope: ExportScope) -> Iterator[LibraryModel]:
     """Yield the library's models of a scope, and of its part where it has one, by night and id."""
-    for day in run_dates(scope):
+    for day in scope.run_dates():
         models = context.store.library.models(symbol=scope.part or None, run_date=day)
         yield from sorted(models, key=lambda each: each.model_id)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from huracan.context import Context
 from huracan.types import Column, ColumnKind, ExportScope, TableExport
-from huracan_export.days import instants, lacking_trades, models_of, run_dates, symbols_of
+from huracan_export.days import instants, lacking_trades, models_of, symbols_of
 
 if TYPE_CHECKING:
     import polars
@@ -194,7 +194,7 @@ def _regimes(context: Context, scope: ExportScope) -> Rows:
 
     cells = attrgetter(*(each.name for each in REGIMES[4:]))
     groups = context.store.library.trades.by_regime
-    for day in run_dates(scope):
+    for day in scope.run_dates():
         newest: dict[str, str] = {}  # a forced run leaves two models of a coin, whose trades are the same market's
         for model in context.store.library.models(run_date=day):
             newest.setdefault(model.symbol, model.model_id)

@@ -7,7 +7,6 @@ from typing import Any
 
 from huracan.context import Context
 from huracan.types import Column, ColumnKind, ExportScope, TableExport
-from huracan_export.days import run_dates
 
 __all__ = ["UNIVERSE_SELECTION"]
 
@@ -30,7 +29,7 @@ COLUMNS = (
 
 
 def _batches(context: Context, scope: ExportScope) -> Iterator[list[list[Any]]]:
-    for run_date in run_dates(scope):
+    for run_date in scope.run_dates():
         selection = context.store.universe.load(run_date)
         rows: list[list[Any]] = []
         for each in selection.decisions if selection else ():

@@ -56,7 +56,7 @@ def huracan_jobs() -> Sequence[Job]:
             "finish",
             "huracan_remote.finish:run",
             "copy what is left to the remote store, and compare both sides by hash",
-            after=("candles", "journal", "export", "report", "backup"),  # last, also where some are switched off
+            after=("backup",),
             time_limit=3 * 3600.0,
             stall_limit=300.0,
             always=True,

@@ -12,17 +12,16 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from huracan.context import Context
-from huracan.errors import LockedError, TryAgainError
+from huracan.errors import TryAgainError
 from huracan.remote.base import RemoteFile, RemoteStore, Sent, Stored, holds
 from huracan.store import RemoteCopy
+from huracan.turns import its_turn
 from huracan_remote.layout import Kind, importance, is_appended, remote_path
 from huracan_remote.tree import Local, look, scan
 
@@ -91,26 +90,9 @@ def sweep_paths(context: Context, remote: RemoteStore, paths: Iterable[str], sen
         return _copy_all(context, remote, pending(files, known), known, sent, settle)
 
 
-@contextmanager
-def alone(context: Context) -> Iterator[None]:
+def alone(context: Context) -> AbstractContextManager[None]:
     """Keep service, job and command from copying the same files at the same time."""
-    lock = FileLock(context.paths.state / "sync.lock")
-    end = time.monotonic() + LOCK_WAIT
-    while True:
-        try:
-            context.paths.state.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=5.0)
-            break
-        except Timeout:  # an OSError too: it comes first
-            if time.monotonic() > end:
-                raise LockedError("sync: another process copies files for two hours already") from None
-            context.progress.step("sync waits for another process that copies files")
-        except OSError as error:
-            raise TryAgainError(f"sync: {context.paths.state} cannot be written: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        lock.release()
+    return its_turn(context, "sync", "copies files", LOCK_WAIT)
 
 
 def _copy_all(
@@ -166,18 +148,8 @@ def _copy_batch(
     held: dict[str, tuple[Local, Path]] = {}
     same: list[RemoteCopy] = []
     for each in batch:
-        try:
-            source = spool.take(context.paths.workspace, each)
-        except _NoRoomError:
-            result.no_room += 1
-            continue
-        except _ChangedError:
-            result.unsettled.add(each.path)
-            continue
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            result.problems.append(f"{each.path}: cannot be read: {error.strerror}")
+        source = _spooled(context, spool, each, result)
+        if source is None:
             continue
         if is_appended(each.path):
             # Of a log that was cut at its last line the rest is still to come: what is told is what was sent.
@@ -198,6 +170,21 @@ def _copy_batch(
         if copies or same:
             context.store.copies.record(remote.identity, [*copies, *same])
     spool.clear()
+
+
+def _spooled(context: Context, spool: _Spool, each: Local, result: Sweep) -> Path | None:
+    """Copy a file into the spool; None, with the reason noted, where that cannot be done now."""
+    try:
+        return spool.take(context.paths.workspace, each)
+    except _NoRoomError:
+        result.no_room += 1
+    except _ChangedError:
+        result.unsettled.add(each.path)
+    except FileNotFoundError:
+        pass  # deleted meanwhile
+    except OSError as error:
+        result.problems.append(f"{each.path}: cannot be read: {error.strerror}")
+    return None
 
 
 def _take_note(

@@ -10,6 +10,7 @@ from typing import Any
 from huracan.context import Context
 from huracan.errors import DataError
 from huracan.paths import read_json
+from huracan.run.absent import absent_jobs
 from huracan.store import DailyMetrics, ItemState, JobRow, LibraryModel, ModelDelta, UniverseSelection
 from huracan_reports.trades import Tested, tested_trades
 
@@ -148,7 +149,8 @@ def _pointer(context: Context, symbol: str) -> dict[str, Any] | None:
 
 def _before_report(context: Context) -> set[str]:
     """Return the jobs that the report waits for, directly or not: those after it are another day's news."""
-    jobs = context.plugins.jobs()
+    # Those that are switched off by now ran on earlier dates, and what came before them did so too.
+    jobs = {**absent_jobs(context.plugins), **context.plugins.jobs()}
     found: set[str] = set()
     ahead = [REPORT]
     while ahead:

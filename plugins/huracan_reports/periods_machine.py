@@ -12,7 +12,7 @@ from huracan.paths import read_json
 from huracan.store import FINISHED, RunRow, summarise
 from huracan.types import Event, Severity
 from huracan_reports.periods import A_DAY, Kind, Period
-from huracan_reports.periods_money import MOST_LINES, Asked
+from huracan_reports.periods_money import MOST_LINES, Asked, counted, more
 
 __all__ = ["backups", "breakers", "coming", "disk", "events", "health", "runs"]
 
@@ -39,9 +39,9 @@ def runs(asked: Asked) -> Mapping[str, Any]:
         if job.state.value in ("failed", "partly-failed")
     ]
     return {
-        "headline": _count(len(found), "run") + (f", {bad} not finished" if bad else ""),
-        "summary": "Nothing ran." if not found else f"{_count(len(found), 'run')}, {_unfinished(bad)}.",
-        "lines": lines[:MOST_LINES] + _more(len(lines)),
+        "headline": counted(len(found), "run") + (f", {bad} not finished" if bad else ""),
+        "summary": "Nothing ran." if not found else f"{counted(len(found), 'run')}, {_unfinished(bad)}.",
+        "lines": lines[:MOST_LINES] + more(len(lines)),
         "table": {
             "columns": ["pipeline", "runs", "done", "partly failed", "not finished", "usual time"],
             "rows": [_pipeline_row(name, rows) for name, rows in sorted(by_pipeline.items())],
@@ -83,7 +83,7 @@ def breakers(asked: Asked) -> Mapping[str, Any] | None:
     ]
     return {
         "headline": f"breakers: {tripped} tripped, {stands}",
-        "summary": f"{_count(tripped, 'trip')}; {stands}.",
+        "summary": f"{counted(tripped, 'trip')}; {stands}.",
         "lines": lines[-MOST_LINES:],
         "tripped": tripped,
         "standing": standing,
@@ -107,7 +107,7 @@ def health(asked: Asked) -> Mapping[str, Any] | None:
         "summary": f"{len(sums) - len(bad)} of {len(sums)} checks were always well, as far back as results are kept.",
         "lines": [
             f"{name}: {sums[name].failures} failures and {sums[name].warnings} warnings in "
-            f"{_count(sums[name].runs, 'look')}, longest outage {sums[name].longest_outage / 60:.0f} min"
+            f"{counted(sums[name].runs, 'look')}, longest outage {sums[name].longest_outage / 60:.0f} min"
             for name in bad
         ],
         "bad": bad,
@@ -124,7 +124,7 @@ def backups(asked: Asked) -> Mapping[str, Any] | None:
     done = len(told) - len(failed)
     last = f"The last: {told[-1].title} ({told[-1].time:%Y-%m-%d %H:%M}Z)."
     return {
-        "headline": f"{_count(len(failed), 'backup')} failed" if failed else "",
+        "headline": f"{counted(len(failed), 'backup')} failed" if failed else "",
         "summary": f"{done} done, {len(failed)} failed. {last}",
         "lines": [f"{each.time:%Y-%m-%d %H:%M} {each.title}" for each in failed][-MOST_LINES:],
         "done": done,
@@ -170,9 +170,9 @@ def events(asked: Asked) -> Mapping[str, Any]:
     found = _events(asked, Severity.WARNING)
     errors = [each for each in found if each.severity is Severity.ERROR]
     kinds = Counter(each.kind for each in found).most_common(8)
-    said = f"{_count(len(errors), 'error')} and {_count(len(found) - len(errors), 'warning')}"
+    said = f"{counted(len(errors), 'error')} and {counted(len(found) - len(errors), 'warning')}"
     return {
-        "headline": _count(len(errors), "error") if errors else "",
+        "headline": counted(len(errors), "error") if errors else "",
         "summary": f"{said}." if found else "No warning and no error.",
         "lines": [f"{each.time:%Y-%m-%d %H:%M} {each.title}" for each in errors[-8:]],
         "table": {"columns": ["kind", "times"], "rows": [[kind, str(count)] for kind, count in kinds]},
@@ -198,11 +198,3 @@ def coming(asked: Asked) -> Mapping[str, Any]:
         "summary": f"The next {period.kind} report is that of {following.title}; it comes after it is over.",
         "lines": [f"{name} every day at {at:%H:%M} UTC" for at, name in due],
     }
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number:,} {one}{'' if number == 1 else 's'}"
-
-
-def _more(count: int) -> list[str]:
-    return [f"and {count - MOST_LINES} more"] if count > MOST_LINES else []

@@ -13,7 +13,7 @@ from huracan_reports.page import FORMATS
 from huracan_reports.periods import Kind, Period
 from huracan_reports.periods_portfolio import CAVEATS, champions_at, hold_models, measures_in, reigns
 
-__all__ = ["Asked", "champions", "coins", "nights", "portfolio", "trading"]
+__all__ = ["MOST_LINES", "Asked", "champions", "coins", "counted", "more", "nights", "portfolio", "trading"]
 
 MOST_COINS = 5
 """Coins that are named on each side, the best and the worst."""
@@ -54,7 +54,7 @@ def portfolio(asked: Asked) -> Mapping[str, Any] | None:
     inside = None if period.kind is Kind.DAILY else found["net_pnl_in_period"]
     return {
         "headline": "" if inside is None else f"simulated portfolio {_GAIN(inside)}",
-        "summary": f"Equal parts in {_number(found['models'], 'champion')}, simulated on days they had not seen.",
+        "summary": f"Equal parts in {counted(found['models'], 'champion')}, simulated on days they had not seen.",
         "lines": _portfolio_lines(found, inside, beside),
         "caveats": list(CAVEATS),
         "champions": found,
@@ -65,7 +65,7 @@ def portfolio(asked: Asked) -> Mapping[str, Any] | None:
 def _portfolio_lines(found: Mapping[str, Any], inside: float | None, beside: Mapping[str, Any] | None) -> list[str]:
     lines = []
     if inside is not None:
-        days = _number(found["days_in_period"], "tested day")
+        days = counted(found["days_in_period"], "tested day")
         lines.append(f"simulated on the {days} of this period: {_GAIN(inside)} after costs")
     lines.append(
         f"simulated from {found['from']} to {found['until']}: {_GAIN(found['net_pnl'])} after costs, Sharpe "
@@ -104,7 +104,7 @@ def coins(asked: Asked) -> Mapping[str, Any] | None:
     ranked = sorted(rows.values(), key=lambda each: (each.sharpe is not None, each.sharpe or 0.0), reverse=True)
     best, worst = ranked[:MOST_COINS], ranked[MOST_COINS:][-MOST_COINS:]
     return {
-        "summary": f"{_number(len(ranked), 'model')} of the night of {night}, by Sharpe ratio out of sample.",
+        "summary": f"{counted(len(ranked), 'model')} of the night of {night}, by Sharpe ratio out of sample.",
         "lines": [_coin_line(each) for each in [*best[:1], *(worst or best[1:])[-1:]]],
         "table": {
             "columns": ["coin", "Sharpe", "net", "won", "largest fall", "trades", ""],
@@ -136,9 +136,9 @@ def nights(asked: Asked) -> Mapping[str, Any] | None:
     trained, failed = sum(each.trained for each in found), sum(each.failed for each in found)
     passed = sum(each.passed for each in found)
     return {
-        "headline": f"{_number(len(found), 'night')}, {_number(trained, 'model')}"
+        "headline": f"{counted(len(found), 'night')}, {counted(trained, 'model')}"
         + (f", {failed} failed" * bool(failed)),
-        "summary": f"{_number(trained, 'model')} trained, {passed} passed every gate, {failed} failed.",
+        "summary": f"{counted(trained, 'model')} trained, {passed} passed every gate, {failed} failed.",
         "lines": [f"{each.run_date}: {each.trained} of {each.coins} trained, {each.passed} passed" for each in found],
         "table": {
             "columns": ["night", "trained", "failed", "passed", "champions", "best coin", "Sharpe", "all coins, net"],
@@ -167,11 +167,11 @@ def champions(asked: Asked) -> Mapping[str, Any] | None:
     before = champions_at(asked.context, asked.period.before().last)
     came, went = sorted({*standing} - {*before}), sorted({*before} - {*standing})
     return {
-        "headline": f"{_number(len(standing), 'champion')}, {_number(len(changes), 'change')}",
-        "summary": f"{_number(len(standing), 'champion')} at the end, {len(before)} before."
+        "headline": f"{counted(len(standing), 'champion')}, {counted(len(changes), 'change')}",
+        "summary": f"{counted(len(standing), 'champion')} at the end, {len(before)} before."
         + (f" New: {', '.join(came)}." if came else "")
         + (f" Gone: {', '.join(went)}." if went else ""),
-        "lines": [f"{day}: {line}" for day, line in changes[:MOST_LINES]] + _more(len(changes)),
+        "lines": [f"{day}: {line}" for day, line in changes[:MOST_LINES]] + more(len(changes)),
         "models": standing,
         "changes": len(changes),
     }
@@ -229,7 +229,7 @@ def trading(asked: Asked) -> Mapping[str, Any] | None:
 
 
 def _sum_line(each: TradeSum) -> str:
-    return f"{each.key}: {_number(each.trades, 'trade')}, {each.won} won, net {each.net_pnl:+,.2f}"
+    return f"{each.key}: {counted(each.trades, 'trade')}, {each.won} won, net {each.net_pnl:+,.2f}"
 
 
 def _sum_row(each: TradeSum) -> list[str]:
@@ -247,9 +247,11 @@ def _worst_days(days: Sequence[DailyPerformance]) -> list[str]:
     return lines
 
 
-def _number(count: int, one: str) -> str:
+def counted(count: int, one: str) -> str:
+    """Say how many there are."""
     return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
-def _more(count: int) -> list[str]:
+def more(count: int) -> list[str]:
+    """Say how many lines there are beyond those that are shown."""
     return [f"and {count - MOST_LINES} more"] if count > MOST_LINES else []

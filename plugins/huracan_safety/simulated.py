@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, open_context, show_json
+from huracan.clock import format_instant
 from huracan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -231,8 +232,4 @@ def _group(group: TradeGroup) -> dict[str, Any]:
 
 def _trade(trade: SimulatedTrade) -> dict[str, Any]:
     values = asdict(trade) | {"id": trade.id, "run_date": trade.run_date.isoformat()}
-    return values | {"entered_at": _iso(trade.entered_at), "exited_at": _iso(trade.exited_at)}
-
-
-def _iso(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+    return values | {"entered_at": format_instant(trade.entered_at), "exited_at": format_instant(trade.exited_at)}

@@ -11,6 +11,7 @@ from huracan.context import Context
 from huracan.errors import HuracanError, UsageError
 from huracan.masking import mask, printable
 from huracan.types import ChatReply
+from huracan_telegram.texts import one_line
 
 __all__ = [
     "answer_doctor", "answer_help", "answer_history", "answer_jobs", "answer_logs", "answer_pause", "answer_resume",
@@ -49,7 +50,7 @@ def answer_status(context: Context, arguments: Sequence[str]) -> ChatReply:
         lines.append(f"{mark} trading: {standing.trading}")
     if standing.paused:
         lines.append(f"⏸ schedule {standing.paused}")
-    lines += [f"⚠️ {_one_line(problem)}" for problem in standing.problems[:5]]
+    lines += [f"⚠️ {one_line(problem)}" for problem in standing.problems[:5]]
     if len(standing.problems) > 5:
         lines.append(f"… and {len(standing.problems) - 5} more; /doctor")
     return ChatReply("\n".join(lines), buttons=(("Jobs", "jobs"), ("Roster", "roster"), ("Doctor", "doctor")))
@@ -77,7 +78,7 @@ def answer_jobs(context: Context, arguments: Sequence[str]) -> ChatReply:
         for name in context.plugins.jobs()
     ]
     failed = [row for row in last.values() if row.state == "failed"]
-    lines = [f"❌ {row.job}: {_one_line(row.error or row.summary)}" for row in failed]
+    lines = [f"❌ {row.job}: {one_line(row.error or row.summary)}" for row in failed]
     return ChatReply(
         "\n".join(lines), (("job", "", "took"), *rows), buttons=tuple((f"Log {e.job}", f"logs {e.job}") for e in failed)
     )
@@ -108,10 +109,10 @@ def answer_doctor(context: Context, arguments: Sequence[str]) -> ChatReply:
     lines = [f"✓ {len(findings) - len(bad)} of {len(findings)} checks are well"]
     for finding in bad:
         mark = "❌" if finding.result.state == "failed" else "⚠️"
-        lines.append(f"{mark} {finding.name}: {_one_line(finding.result.detail)}")
+        lines.append(f"{mark} {finding.name}: {one_line(finding.result.detail)}")
         if finding.result.hint:
-            lines.append(f"   → {_one_line(finding.result.hint)}")
-    lines += [f"❌ {_one_line(problem)}" for problem in context.plugins.problems()]
+            lines.append(f"   → {one_line(finding.result.hint)}")
+    lines += [f"❌ {one_line(problem)}" for problem in context.plugins.problems()]
     return ChatReply("\n".join(lines))
 
 
@@ -145,9 +146,7 @@ def answer_logs(context: Context, arguments: Sequence[str]) -> ChatReply:
     bad = [line for line in lines if " error " in line or " warning " in line]
     shown = (bad or lines)[-SHOWN_LINES:]
     what = "last warnings and errors" if bad else "last lines"
-    return ChatReply(
-        f"{what}{f' of {job}' if job else ''}:\n" + "\n".join(_one_line(line) for line in shown), file=file
-    )
+    return ChatReply(f"{what}{f' of {job}' if job else ''}:\n" + "\n".join(one_line(line) for line in shown), file=file)
 
 
 def _log_lines(context: Context, job: str) -> Iterator[str]:
@@ -188,7 +187,8 @@ def answer_run(context: Context, arguments: Sequence[str]) -> ChatReply:
         return ChatReply(
             "Which one? /run NAME, or /run NAME again", buttons=tuple((each, f"run {each}") for each in names)
         )
-    request = {"do": "start", "name": words[0], "force": len(words) < len(arguments)}
+    # The listener notes every command, with who gave it.
+    request = {"do": "start", "name": words[0], "force": len(words) < len(arguments), "by": BY, "noted": True}
     answer = ask(socket_path(context.settings.core), request)
     behind = f" after {answer['after']}" if answer.get("after") else ""
     return ChatReply(f"▶ {words[0]} starts{behind}.", buttons=(("Status", "status"),))
@@ -253,8 +253,3 @@ def _mark(state: str) -> str:
 
 def _moment(instant: datetime | None) -> str:
     return f"{instant:%-d %b %H:%M} UTC" if instant else "an unknown time"
-
-
-def _one_line(text: str, longest: int = 300) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -13,7 +13,7 @@ from typing import Any
 from huracan.context import Context
 from huracan.types import ChatReply, Event, Message, Severity
 from huracan_telegram.attachments import WITH_ROSTER, Attachment, attachments_of
-from huracan_telegram.texts import Piece, aligned
+from huracan_telegram.texts import Piece, aligned, one_line
 
 __all__ = ["Attachment", "Draft", "draft_of", "marked", "reply_draft"]
 
@@ -24,7 +24,6 @@ WHOLE_EVENTS, LISTED_EVENTS = 6, 30
 MOST_ROWS = 40
 MOST_LINES = 12
 ROSTER_HEAD = 5
-LONGEST_LINE = 300
 LONGEST_DATA = 64
 """Bytes of a button's data (core.telegram.org/bots/api#inlinekeyboardbutton)."""
 
@@ -105,7 +104,7 @@ def _night(events: Sequence[Event]) -> Iterator[Piece]:
             yield Piece(f"… {hidden} before these\n")
         yield Piece(aligned([("coin", "Sharpe", "win", "net", ""), *rows[-MOST_ROWS:]], right=(1, 2, 3)), "pre")
     for event in [one for one in coins.values() if one.kind != "model.trained"][-MOST_LINES:]:
-        yield Piece(f"\n{_MARKS[event.severity]} {_short(event.title, 120)}")
+        yield Piece(f"\n{_MARKS[event.severity]} {one_line(event.title, 120)}")
 
 
 def _bar(done: int, total: int) -> str:
@@ -144,7 +143,7 @@ def _others(context: Context, events: Sequence[Event]) -> Iterator[Piece]:
 
 def _event(context: Context, event: Event, again: int = 1) -> Iterator[Piece]:
     title, *shown = event.title.splitlines() or [event.kind]
-    yield Piece(f"{_KIND_MARKS.get(event.kind, _MARKS[event.severity])} {_short(title)}", "b")
+    yield Piece(f"{_KIND_MARKS.get(event.kind, _MARKS[event.severity])} {one_line(title)}", "b")
     if again > 1:
         yield Piece(f" (again, {again} times)")
     if context.clock.now() - event.time > LATE:
@@ -154,9 +153,9 @@ def _event(context: Context, event: Event, again: int = 1) -> Iterator[Piece]:
         shown += [each for each in found if isinstance(each, str)] if isinstance(found, (list, tuple)) else []
     shown += [str(event.fields[name]) for name in ("detail", "summary") if event.fields.get(name)]
     for line in [line for line in shown if line.strip() and line not in event.title.splitlines()[:1]][:MOST_LINES]:
-        yield Piece(f"\n{_short(line)}")
+        yield Piece(f"\n{one_line(line)}")
     if event.fields.get("hint"):
-        yield Piece(f"\n→ {_short(str(event.fields['hint']))}")
+        yield Piece(f"\n→ {one_line(str(event.fields['hint']))}")
     if event.kind == "run.ended" and event.fields.get("pipeline", "nightly") in WITH_ROSTER:
         yield from _roster_head(context)
 
@@ -164,13 +163,12 @@ def _event(context: Context, event: Event, again: int = 1) -> Iterator[Piece]:
 def _listed(events: Sequence[Event]) -> Iterator[Piece]:
     """Tell many events in a line each, the gravest where there are too many, and count the others."""
     yield Piece(f"{len(events)} messages", "b")
-    order = list(Severity)
-    gravest = sorted(range(len(events)), key=lambda number: (-order.index(events[number].severity), -number))
+    gravest = sorted(range(len(events)), key=lambda number: (-events[number].severity.level, -number))
     shown = sorted(gravest[:LISTED_EVENTS])
     for number in shown:
         event = events[number]
         mark = _KIND_MARKS.get(event.kind, _MARKS[event.severity])
-        yield Piece(f"\n{mark} {event.time:%H:%M} {_short(event.title, 120)}")
+        yield Piece(f"\n{mark} {event.time:%H:%M} {one_line(event.title, 120)}")
     left = Counter(events[number].kind for number in gravest[LISTED_EVENTS:])
     if left:
         yield Piece(f"\n… and {', '.join(f'{kind} ×{count}' for kind, count in left.most_common(10))}")
@@ -203,11 +201,6 @@ def _buttons(event: Event) -> Iterator[tuple[str, str]]:
             yield ("Log", words)
     elif event.kind == "run.started" or event.kind in ("breaker.tripped", "kill.on"):
         yield ("Status", "status")
-
-
-def _short(text: str, longest: int = LONGEST_LINE) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def _whole(value: object) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from huracan.clock import parse_instant
+from huracan.clock import format_instant, parse_instant
 from huracan.paths import Paths, read_json, write_json
 
 __all__ = [
@@ -137,7 +137,7 @@ class Strangers:
         return replace(self, count=self.count + 1, users=users)
 
     def as_json(self) -> dict[str, Any]:
-        told_at = None if self.told_at is None else f"{self.told_at:%Y-%m-%dT%H:%M:%SZ}"
+        told_at = None if self.told_at is None else format_instant(self.told_at)
         return {"count": self.count, "users": list(self.users), "told_at": told_at}
 
     @classmethod
@@ -182,7 +182,7 @@ class Inbox:
         value = {
             "schema": 1,
             "offset": self.offset,
-            "heard_at": None if self.heard_at is None else f"{self.heard_at:%Y-%m-%dT%H:%M:%SZ}",
+            "heard_at": None if self.heard_at is None else format_instant(self.heard_at),
             "taken": [_as_json(asdict(each)) for each in self.taken],
             "pending": [_as_json(asdict(each)) for each in self.pending.values()],
             "strangers": self.strangers.as_json(),
@@ -205,9 +205,7 @@ class Inbox:
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value for key, value in values.items()
-    }
+    return {key: format_instant(value) if isinstance(value, datetime) else value for key, value in values.items()}
 
 
 def _back(values: Mapping[str, Any], instant: str) -> dict[str, Any]:

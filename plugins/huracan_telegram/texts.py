@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["LONGEST", "Piece", "aligned", "as_html", "as_plain", "length", "split"]
+__all__ = ["LONGEST", "Piece", "aligned", "as_html", "as_plain", "length", "one_line", "split"]
 
 Style = Literal["", "b", "i", "code", "pre"]
 
 LONGEST = 4096
 """UTF-16 units of one message."""
+LONGEST_LINE = 300
+"""Letters of what was not written for a phone, as an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class Piece:
 
     text: str
     style: Style = ""
+
+
+def one_line(text: str, longest: int = LONGEST_LINE) -> str:
+    """Return a text as one line that is not too long for a phone."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def length(text: str) -> int:

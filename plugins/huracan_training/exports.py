@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +82,10 @@ def _coins(context: Context, scope: ExportScope) -> Iterator[CoinReport]:
 
 def _nights(context: Context, scope: ExportScope) -> Iterator[tuple[date, list[CoinReport]]]:
     """Yield each night of the scope that trained, with its coins (those of ``part`` where it is set)."""
-    for run_date in _days(scope):
+    for run_date in scope.run_dates():
         report = read_report(context, run_date)
         if report is not None:
             yield run_date, [coin for coin in report.coins if not scope.part or coin.symbol == scope.part]
-
-
-def _days(scope: ExportScope) -> Iterator[date]:
-    for number in range((scope.last - scope.first).days + 1):
-        yield scope.first + timedelta(days=number)
 
 
 def _symbols(context: Context, scope: ExportScope) -> set[str]:
@@ -105,7 +100,7 @@ def _performance(context: Context, scope: ExportScope) -> Iterator[list[list[Any
     the earlier one of a coin that was trained twice, follow its coins.
     """
     library = context.store.library
-    for run_date in _days(scope):
+    for run_date in scope.run_dates():
         measures = {each.model_id: each for each in library.performance(run_date=run_date)}
         models = {each.path: each for each in library.models(run_date=run_date)}
         report = read_report(context, run_date)

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, positive, show_json
+from huracan.clock import format_instant
 from huracan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _row(model: LibraryModel, measures: ModelPerformance, champions: set[str]) -
 
     told = asdict(model) | {
         "run_date": model.run_date.isoformat(), "champion": model.model_id in champions,
-        **{name: f"{getattr(model, name):%Y-%m-%dT%H:%M:%SZ}" for name in ("as_of", "tested_from", "tested_until")},
+        **{name: format_instant(getattr(model, name)) for name in ("as_of", "tested_from", "tested_until")},
     }  # fmt: skip
     named = asdict(measures)
     return told | {"measures": {n: v for n, v in named.items() if n not in ("model_id", "symbol", "run_date")}}

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from huracan.config import CoreSettings, Settings
 from huracan.plugin import spec
 from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
-from huracan.run.graph import jobs_of
+from huracan.run.graph import jobs_to_run
 
 HOOKS = {name for name in vars(spec) if name.startswith("huracan_")}
 BUNDLED = sorted(
@@ -75,9 +76,15 @@ def test_loading_all_bundled_plugins_loads_no_library() -> None:
     assert HEAVY & set(loaded) == set()
 
 
-@pytest.mark.parametrize("off", ["export", "reports", "backup", "training", "universe", "candles"])
-def test_the_night_ends_with_finish_whatever_is_switched_off(off: str) -> None:
-    plugins = Plugins([each for each in BUNDLED if each.name != off])
-    names = [job.name for job in jobs_of("nightly", plugins.jobs(), {})]
-    assert names[-1] == "finish"
-    assert "backup" not in names or names[-2] == "backup"
+@pytest.mark.parametrize("how", ["disabled", "not there"])
+@pytest.mark.parametrize(
+    "off", [("export",), ("reports",), ("backup",), ("training",), ("universe",), ("candles",), ("backup", "reports")]
+)
+def test_the_night_keeps_its_order_whatever_is_switched_off(off: tuple[str, ...], how: str) -> None:
+    everything = jobs_to_run("nightly", Plugins(BUNDLED), Settings(CoreSettings()))
+    there = [each for each in BUNDLED if each.name not in off]
+    plugins = Plugins(BUNDLED, disable=off) if how == "disabled" else Plugins(there)
+    jobs = jobs_to_run("nightly", plugins, Settings(CoreSettings()))
+    assert [job.name for job in jobs] == [job.name for job in everything if job.name in plugins.jobs()]
+    assert jobs[-1].name == "finish"
+    assert jobs[-1].after  # it is run again, and copies, where anything before it was

@@ -127,13 +127,17 @@ def test_units_holds_no_unit_that_nobody_declares(repository: Path, render: Modu
 # ------------------------------------------------------------------------------------------------------------ by hand
 
 
-def test_the_readme_names_every_command_and_exit_code(repository: Path) -> None:
-    text = (repository / "README.md").read_text("utf-8")
-    for command in commands.BUILT_IN:
-        assert f"huracan {command.name}" in text or f"`{command.name}`" in text, command.name
+def test_the_reference_names_every_command_and_exit_code(repository: Path, render: ModuleType) -> None:
+    text = (repository / "docs" / "reference" / "cli.md").read_text("utf-8")
+    for command in (*commands.BUILT_IN, *render.bundled().commands().values()):
+        assert f"| [`huracan {command.name}`](#huracan-{command.name}) | {command.help} |" in text, command.name
+    codes = (repository / "docs" / "reference" / "exit-codes.md").read_text("utf-8")
     for code in ExitCode:
-        assert re.search(rf"\| *{int(code)} *\|", text), code
+        assert re.search(rf"\| *{int(code)} *\|", codes), code
         assert EXIT_CODES[code]
+    readme = (repository / "README.md").read_text("utf-8")
+    assert "(docs/reference/cli.md)" in readme
+    assert "(docs/reference/exit-codes.md)" in readme
 
 
 def test_every_link_inside_the_documents_leads_somewhere(repository: Path) -> None:

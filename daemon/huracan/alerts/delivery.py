@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from huracan.alerts.channel_news import ChannelNews
 from huracan.alerts.emit import with_sending, without_sending
 from huracan.alerts.planning import ChannelRules, Plan, Planned, make_plan
-from huracan.alerts.routing import ABOUT_CHANNELS, addresses, channel_settings, channels, quiet_until
+from huracan.alerts.routing import addresses, channel_settings, channels, quiet_until
 from huracan.alerts.spool import laid_down
 from huracan.audit_spool import take_in_actions
 from huracan.clock import Clock, SystemClock
@@ -38,8 +39,6 @@ AT_ONCE = 20
 """Messages of one channel before the next one has its turn."""
 ASIDE_AFTER, ASIDE_ATTEMPTS = timedelta(minutes=15), 5
 """From then on one that fails lets those behind it be tried too; where they arrive, it steps aside."""
-DEAD_AFTER = 3
-"""Attempts: that a machine was off for hours while one was under way says nothing about the channel."""
 LOOK_AGAIN = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=24)
 """Nobody is asked later than that, whatever the other side wishes: the day's messages would be too old by then."""
@@ -64,6 +63,7 @@ class Deliverer:
         # A run's own clock stands still: what is signed or judged by age needs the machine's.
         self._context = replace(context, clock=self._clock)
         self._for_channels = replace(self._context, emit=self._channel_tells)
+        self._news = ChannelNews(self._context)
         self._at_hand: tuple[str, Sequence[Event]] = "", ()
         self._stopped, self._alive = stopped, alive
         self._channels = channels(context)
@@ -117,7 +117,7 @@ class Deliverer:
 
     def _serve(self, notifier: Notifier, state: ChannelState) -> bool:
         name, now = notifier.name, self._clock.now()
-        self._tell_if_dead(state, now)
+        self._news.tell_if_dead(state, now)
         was_set_back = state.failing_since is not None and state.failing_since > now
         if state.next_try_at is not None and now < state.next_try_at < now + CLOCK_WAS_SET and not was_set_back:
             self._wake(state.next_try_at)
@@ -220,7 +220,7 @@ class Deliverer:
             self._failed(notifier, planned, message, error, state)
             return error.permanent
         if state.told_at is not None:
-            self._tell_that_it_is_back(state)
+            self._news.tell_that_it_is_back(state, self._clock.now())
         self._sent += 1
         self._failing.discard(notifier.name)
         now = self._clock.now()
@@ -266,7 +266,7 @@ class Deliverer:
     ) -> None:
         name, now, text = notifier.name, self._clock.now(), " ".join(str(error).split())
         if error.permanent:
-            self._tell_of_refusal(name, message, text)
+            self._news.tell_of_refusal(name, message, text)
             self._outbox.give_up(name, planned.ids, OutboxState.FAILED, text, now, answered=True)
             return
         if not planned.is_parked:
@@ -290,8 +290,6 @@ class Deliverer:
     def _wake(self, instant: datetime) -> None:
         self._wake_at = min(self._wake_at, instant)
 
-    # ---------------------------------------------------------------------------------------------------- telling
-
     def _channel_tells(
         self, kind: str, severity: Severity, title: str, *, symbol: str | None = None, **fields: Any
     ) -> None:
@@ -306,51 +304,12 @@ class Deliverer:
         with with_sending() if sends else without_sending():
             self._context.emit(kind, severity, title, symbol=symbol, **{"channel": name, **fields})
 
-    def _tell_if_dead(self, state: ChannelState, now: datetime) -> None:
-        if state.failing_since is None or state.told_at is not None or not self._is_dead(state, now):
-            return
-        title = f"the channel {state.channel} takes no messages since {state.failing_since:%H:%M}Z"
-        title += f": {state.error}" if state.error else ""
-        self._context.emit("alerts.channel-dead", Severity.ERROR, title, channel=state.channel, error=state.error)
-        self._outbox.told(state.channel, now)
-
-    def _is_dead(self, state: ChannelState, now: datetime) -> bool:
-        """Say whether others have to hear of a channel that fails."""
-        assert state.failing_since is not None
-        late = state.failing_since + timedelta(minutes=self._settings.dead_minutes)
-        if now < late:
-            return False
-        # Of one that asked for hours of patience the third attempt would be told of the next day.
-        is_asleep = bool(state.error) and state.next_try_at is not None and state.next_try_at > max(late, now)
-        return is_asleep or state.failures >= DEAD_AFTER
-
-    def _tell_that_it_is_back(self, state: ChannelState) -> None:
-        """Tell before it is noted: a kill in between tells it twice, never not at all."""
-        assert state.failing_since is not None
-        minutes = (self._clock.now() - state.failing_since).total_seconds() / 60
-        title = f"the channel {state.channel} takes messages again, after {minutes:.0f} min"
-        self._context.emit("alerts.channel-back", Severity.INFO, title, channel=state.channel)
-
-    def _tell_of_refusal(self, name: str, message: Message, error: str) -> None:
-        self._context.log.error("channel %s refuses %s: %s", name, message.events[-1].kind, error)
-        if not _is_about_channels(message.events):
-            self._context.emit(
-                "alerts.refused", Severity.ERROR, f"the channel {name} refuses a message: {error}", channel=name,
-                messages=[event.title for event in message.events[:20]],
-            )  # fmt: skip
+    # ------------------------------------------------------------------------------------------------ around the outbox
 
     def _expire(self, name: str, rows: Sequence[OutboxRow]) -> None:
         if not rows:
             return
-        events = self._outbox.events([row.event_id for row in rows])
-        if not _is_about_channels(list(events.values())):
-            number = len(rows)
-            title = f"{number} {'message' if number == 1 else 'messages'} for the channel {name} came to be too old"
-            error = next((row.error for row in rows if row.error), "" if events else "its event was deleted")
-            self._context.emit(
-                "alerts.given-up", Severity.WARNING, f"{title}{': ' + error if error else ''}", channel=name,
-                messages=[event.title for event in list(events.values())[:20]],
-            )  # fmt: skip
+        self._news.tell_of_what_is_too_old(name, rows)
         now = self._clock.now()
         self._outbox.give_up(name, [row.id for row in rows], OutboxState.EXPIRED, "", now, answered=False)
 
@@ -386,7 +345,3 @@ def _waits(counts: Mapping[OutboxState, int]) -> bool:
 def _is_due(message: Planned, now: datetime) -> bool:
     at = message.rows[0].next_try_at
     return at is None or at <= now or at > now + CLOCK_WAS_SET
-
-
-def _is_about_channels(events: Sequence[Event]) -> bool:
-    return bool(events) and all(event.kind.startswith(ABOUT_CHANNELS) for event in events)

@@ -15,8 +15,6 @@ from huracan.types import Severity
 
 __all__ = ["ChannelRules", "Plan", "Planned", "make_plan"]
 
-_ORDER = {severity: level for level, severity in enumerate(Severity)}
-
 
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
@@ -96,7 +94,7 @@ def make_plan(rows: Sequence[OutboxRow], rules: ChannelRules, now: datetime) -> 
 
 def _held_until(row: OutboxRow, rules: ChannelRules, now: datetime) -> datetime | None:
     """Return until when a row has to wait, None where it may go."""
-    if rules.quiet_until is not None and _ORDER[row.severity] < _ORDER[rules.quiet_least]:
+    if rules.quiet_until is not None and row.severity.level < rules.quiet_least.level:
         return rules.quiet_until
     if row.group is not None:
         over = row.created_at + rules.digest

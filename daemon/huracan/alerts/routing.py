@@ -26,7 +26,6 @@ ABOUT_CHANNELS = "alerts."
 _NOT_TO_ITSELF = f"{ABOUT_CHANNELS}channel-"
 """That it is dead or back a channel cannot tell of itself. What it lost it tells later: it may be the only one."""
 
-_ORDER = {severity: level for level, severity in enumerate(Severity)}
 _DURATION = re.compile(r"\d+(?:\.\d+)?(?= (?:s|min|h|ms)\b)")
 
 
@@ -103,8 +102,8 @@ def quiet_until(quiet: str, now: datetime) -> datetime | None:
 
 
 def _is_wanted(settings: AlertSettings, own: ChannelSettings, notifier: Notifier, event: Event) -> bool:
-    least = own.least or notifier.least or settings.least
-    if _ORDER[event.severity] < _ORDER[least]:
+    least = Severity(own.least or notifier.least or settings.least)  # a plugin may write the word alone
+    if event.severity.level < least.level:
         return False
     return _matches(event, own.kinds) and not _matches(event, own.without)
 

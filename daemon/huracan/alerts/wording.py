@@ -18,7 +18,6 @@ __all__ = ["Worded", "attached", "word"]
 
 MOST_LINES = 40
 LONGEST_LINE = 300
-_ORDER = {severity: level for level, severity in enumerate(Severity)}
 _ATTACHED = ("picture", "log", "files")
 _LINES = ("lines", "messages", "problems", "packages")
 """Fields that are lists of sentences for people."""
@@ -50,7 +49,7 @@ def word(workspace: Path, message: Message, *, most_lines: int = MOST_LINES) -> 
     if message.repeated:
         lines = [*lines, "(sent again: an earlier attempt may have arrived)"]
     picture, files = attached(workspace, events)
-    worst = max((event.severity for event in events), key=_ORDER.__getitem__)
+    worst = max((event.severity for event in events), key=lambda severity: severity.level)
     run_ids = {event.run_id for event in events}
     run_id = run_ids.pop() if len(run_ids) == 1 else None
     return Worded(_bounded(title), tuple(map(_bounded, lines)), worst, picture, files, run_id)
@@ -120,7 +119,7 @@ def _coins(events: Sequence[Event]) -> tuple[str, list[str]]:
     parts = [f"{number} {kind}{passing.get(kind, '')}" for kind, number in kinds.items()]
     total = events[-1].fields.get("total")
     count = f"{events[-1].fields.get('done')} of {total}" if isinstance(total, int) else f"{len(latest)}"
-    ordered = sorted(latest.values(), key=lambda event: -_ORDER[event.severity])
+    ordered = sorted(latest.values(), key=lambda event: -event.severity.level)
     return f"{count} coins: {', '.join(parts)}", [_coin(event) for event in ordered]
 
 
@@ -151,17 +150,17 @@ def _mixed(events: Sequence[Event]) -> tuple[str, list[str]]:
         for severity in (Severity.ERROR, Severity.WARNING)
         if counts[severity]
     ]
-    worst = max(events, key=lambda event: _ORDER[event.severity])
+    worst = max(events, key=lambda event: event.severity.level)
     about = f" ({', '.join(words)})" if words else ""
     title = f"{len(events):,} events{about}: {worst.title.partition(chr(10))[0]}"
     lines = [
-        f"{event.time:%H:%M}Z {event.severity.value + ': ' if _ORDER[event.severity] > 1 else ''}"
+        f"{event.time:%H:%M}Z {event.severity.value + ': ' if event.severity.level > 1 else ''}"
         f"{event.title.partition(chr(10))[0]}"
         for event in events
     ]
     # What is bad must not be cut off behind what is not.
-    bad = [line for line, event in zip(lines, events, strict=True) if _ORDER[event.severity] > 1]
-    return title, [*bad, *(line for line, event in zip(lines, events, strict=True) if _ORDER[event.severity] < 2)]
+    bad = [line for line, event in zip(lines, events, strict=True) if event.severity.level > 1]
+    return title, [*bad, *(line for line, event in zip(lines, events, strict=True) if event.severity.level < 2)]
 
 
 def _bounded(line: str) -> str:

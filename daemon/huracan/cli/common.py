@@ -37,12 +37,14 @@ def positive(text: str) -> int:
 
 def environment(arguments: argparse.Namespace) -> dict[str, str]:
     """Return the environment that settings are read from; ``--verbose`` and ``--symbols`` are settings in it."""
-    variables = dict(os.environ)
+    from huracan.settings_sources import as_options
+
+    said = {}
     if getattr(arguments, "symbols", None) and isinstance(arguments.symbols, str):
-        variables["HURACAN_TRAINING__SYMBOLS"] = arguments.symbols
+        said["HURACAN_TRAINING__SYMBOLS"] = arguments.symbols
     if arguments.verbose:
-        variables["HURACAN_LOGGING__LEVEL"] = "debug"
-    return variables
+        said["HURACAN_LOGGING__LEVEL"] = "debug"
+    return as_options(os.environ, said)
 
 
 def load(arguments: argparse.Namespace, *, require_good_settings: bool = True) -> tuple[Settings, Plugins]:

@@ -78,19 +78,6 @@ def load_all() -> None:
         ask()
 
 
-def import_core() -> None:
-    """Import what a daemon with units imports, but for plugins."""
-    import huracan.alerts
-    import huracan.app
-    import huracan.control
-    import huracan.daemon
-    import huracan.orders
-    import huracan.serving
-    import huracan.starting
-    import huracan.store
-    import huracan.supervise.systemd  # noqa: F401
-
-
 def _ways(arguments: argparse.Namespace, context: Context) -> tuple[Starter, Services]:
     """Choose who runs jobs and services."""
     from huracan.cli.common import environment

@@ -71,7 +71,7 @@ def _print_table(
 ) -> None:
     from rich.text import Text
 
-    from huracan.cli.health import share
+    from huracan.cli.health_history import share
     from huracan.cli.tables import make_table, state
 
     table = make_table(("check", "state", "took", "errors 24 h", "found"), right=("took", "errors 24 h"), wide="found")

@@ -5,23 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
+from huracan.cli.health_history import DAY, WEEK, History, latency, share
 from huracan.clock import format_instant
 from huracan.errors import ExitCode, UsageError
 from huracan.types import CheckState
 
 if TYPE_CHECKING:
     from huracan.context import Context
-    from huracan.store import HealthResult, HealthSpan, HealthStanding, HealthSummary
+    from huracan.store import HealthSpan
 
-__all__ = ["History", "configure", "latency", "run", "share"]
+__all__ = ["configure", "run"]
 
-DAY, WEEK = timedelta(days=1), timedelta(days=7)
 ROOMY = 104
 """Columns of a terminal from which on the table shows everything."""
 
@@ -29,38 +28,6 @@ UNSEEN = timedelta(minutes=15)
 """Age of the newest look from which on the table says that nobody looks any more."""
 
 _MARKS = {CheckState.OK: "▁", CheckState.WARNING: "▄", CheckState.FAILED: "█", None: "·"}
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What is known of one check: its last look (None where nobody looked yet) and its results, oldest first."""
-
-    name: str
-    plugin: str
-    standing: HealthStanding | None
-    results: Sequence[HealthResult]
-    now: datetime
-
-    @property
-    def state(self) -> str:
-        """Return the state of the last look."""
-        return self.standing.latest.state.value if self.standing else "never"
-
-    def summary(self, span: timedelta) -> HealthSummary:
-        """Return what the last ``span`` comes to."""
-        from huracan.store import summarise
-
-        return summarise(self.within(span))
-
-    def within(self, span: timedelta) -> list[HealthResult]:
-        """Return the results of the last ``span``."""
-        return [each for each in self.results if each.time >= self.now - span]
-
-    def hours(self) -> list[CheckState | None]:
-        """Return the worst state of each of the last 24 hours."""
-        from huracan.store import hourly
-
-        return hourly(self.results, self.now)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -95,24 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print_all(arguments, chosen)
     return ExitCode.PARTLY_FAILED if any(each.state == CheckState.FAILED for each in chosen) else ExitCode.DONE
-
-
-def latency(seconds: float | None) -> str:
-    """Return a latency as ``12 ms`` or ``1.2 s``, or a dash."""
-    if seconds is None:
-        return "-"
-    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
-
-
-def share(rate: float | None) -> str:
-    """Return a share as percent; one that is small but not zero, or nearly all, is not rounded to what it is not."""
-    if rate is None:
-        return "-"
-    if 0 < rate < 0.001:
-        return "<0.1 %"
-    if 0.999 < rate < 1:
-        return ">99.9 %"
-    return f"{rate:.0%}".replace("%", " %") if rate in (0, 1) else f"{rate:.1%}".replace("%", " %")
 
 
 def _gather(context: Context, span: timedelta) -> list[History]:

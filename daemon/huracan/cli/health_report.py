@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from huracan.cli.health_history import latency, share
 from huracan.cli.tables import duration, moment
 from huracan.types import CheckState
 
 if TYPE_CHECKING:
-    from huracan.cli.health import History
+    from huracan.cli.health_history import History
 
 __all__ = ["report"]
 
@@ -32,8 +33,6 @@ def _introduction(histories: Sequence[History], days: int, workspace: str) -> It
 
 
 def _overview(histories: Sequence[History], days: int) -> Iterator[str]:
-    from huracan.cli.health import latency, share
-
     yield from _head(
         "check", "state now", "since", "looks", "failed", "warnings", "error rate", "median", "p95", "longest outage"
     )

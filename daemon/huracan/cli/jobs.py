@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from huracan.cli.common import console, json_option, open_context, show_json
@@ -28,7 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
     pipelines = context.settings.core.schedule.pipelines
     jobs = _in_order(context)
     if arguments.json:
-        show_json({"jobs": [_as_json(job, pipelines.get(job.pipeline), last.get(job.name)) for job in jobs]})
+        show_json({
+            "jobs": [_as_json(job, pipelines.get(job.pipeline), last.get(job.name)) for job in jobs],
+            "notes": list(_notes(jobs)),
+        })  # fmt: skip
     else:
         _print_table(arguments, jobs, pipelines, last)
     return 0
@@ -36,11 +40,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _in_order(context: Context) -> list[Job]:
     """Return all declared jobs by pipeline, each pipeline in the order in which it runs, with the owner's limits."""
-    from huracan.run.graph import jobs_of, names_of_pipelines
+    from huracan.run.graph import jobs_to_run, names_of_pipelines
 
-    declared = context.plugins.jobs()
-    overrides = context.settings.core.jobs
-    return [job for name in names_of_pipelines(declared) for job in jobs_of(name, declared, overrides)]
+    pipelines = names_of_pipelines(context.plugins.jobs())
+    return [job for name in pipelines for job in jobs_to_run(name, context.plugins, context.settings)]
+
+
+def _notes(jobs: list[Job]) -> Iterator[str]:
+    """Yield a line for each job whose place in the order nobody knows."""
+    from huracan.run.graph import unknown_before
+
+    known = {job.name: job for job in jobs}
+    for job in jobs:
+        if unknown := unknown_before(job, known):
+            yield (
+                f"{job.name} comes after {', '.join(unknown)}, of which {job.pipeline} knows nothing: a misspelling, "
+                "or a plugin that is not loaded; it waits for nothing there"
+            )
 
 
 def _as_json(job: Job, starts: str | None, last: JobRow | None) -> dict[str, Any]:
@@ -85,3 +101,5 @@ def _print_table(
         )
     screen = console(arguments)
     screen.print(table if jobs else "No enabled plugin declares a job.")
+    for line in _notes(jobs):
+        screen.print(f"  {line}", markup=False, soft_wrap=True, style="yellow")

@@ -151,9 +151,9 @@ def _dry_run(context: Context, arguments: argparse.Namespace) -> int:
 
 
 def _jobs(context: Context, arguments: argparse.Namespace) -> list[Job]:
-    from huracan.run.graph import jobs_of
+    from huracan.run.graph import jobs_to_run
 
-    return jobs_of(arguments.name, context.plugins.jobs(), context.settings.core.jobs)
+    return jobs_to_run(arguments.name, context.plugins, context.settings)
 
 
 def _request(context: Context, arguments: argparse.Namespace) -> Request:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from huracan.cli.common import console, json_option, load, open_context, show_json
-from huracan.errors import ExitCode, StoreError
+from huracan.cli.common import console, environment, json_option, load, open_context, show_json
+from huracan.errors import ExitCode, HuracanError
 
 if TYPE_CHECKING:
     from huracan.context import Context
@@ -143,29 +143,26 @@ def _failed(arguments: argparse.Namespace) -> int:
     """Send the event that a unit failed, unless it was told of, and take it to the channels where nobody does."""
     from huracan.units.failed import Failure, tell
 
-    failure = Failure(arguments.unit, os.environ)
-    with _context_to_tell(arguments, failure.title) as context:
-        tell(context, failure)
+    with _context_to_tell(arguments) as (context, wrong):
+        tell(context, Failure(arguments.unit, os.environ, wrong))
     return int(ExitCode.DONE)
 
 
 @contextmanager
-def _context_to_tell(arguments: argparse.Namespace, told: str) -> Iterator[Context]:
-    """Open the application; where its database is away, with one in memory: channels still hear of the failure."""
+def _context_to_tell(arguments: argparse.Namespace) -> Iterator[tuple[Context, str]]:
+    """Open the application, with nothing said to be wrong; or, where its database is away or settings are wrong, with
+    what there is, and the reason: channels still hear of the failure."""
     from huracan.alerts.courier import delivering
-    from huracan.app import assemble
-    from huracan.clock import SystemClock
-    from huracan.store import Store
+    from huracan.salvage import open_to_tell
 
-    shared = True
+    wrong = ""
     try:
         context = open_context(arguments, log_style="journal", require_good_settings=False)
-    except StoreError as error:
-        print(f"<3>huracan: {told}; {error}", file=sys.stderr)
-        settings, plugins = load(arguments, require_good_settings=False)
-        context = assemble(settings, plugins, Store.open("sqlite://", lock_folder=None), SystemClock())
-        shared = False
+    except HuracanError as error:
+        print(f"<3>huracan: unit {arguments.unit} failed; {error}", file=sys.stderr)
+        wrong = str(error).partition("\n")[0]
+        context = open_to_tell(arguments.config, environment(arguments))
     with context.store:
-        yield context
-        with delivering(context, shared=shared):
+        yield context, wrong
+        with delivering(context, shared=not wrong):
             pass  # it may be the service that delivers which failed

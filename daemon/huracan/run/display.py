@@ -14,24 +14,30 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-__all__ = ["BarDisplay", "PlainDisplay", "RunDisplay", "SilentDisplay", "choose_display"]
+__all__ = ["BarDisplay", "Display", "PlainDisplay", "RunDisplay", "SilentDisplay", "choose_display"]
 
 _SECONDS_BETWEEN_LINES = 5.0
 
 
-class RunDisplay(Protocol):
-    """What :mod:`huracan.run.pipeline` tells, and where log lines go meanwhile."""
-
-    @property
-    def stream(self) -> TextIO: ...
+class Display(Protocol):
+    """Shows a run to whoever watches."""
 
     def job_started(self, job: str, attempt: int) -> None: ...
 
     def progressed(self, event: ProgressEvent) -> None: ...
 
-    def line(self, text: str) -> None: ...
+    def line(self, text: str) -> None:
+        """Take one line of a job's output: a log line as JSON, or whatever a library printed."""
+        ...
 
     def job_ended(self, job: str, state: str, seconds: float, summary: str) -> None: ...
+
+
+class RunDisplay(Display, Protocol):
+    """One on a stream, where log lines go meanwhile."""
+
+    @property
+    def stream(self) -> TextIO: ...
 
     def close(self) -> None: ...
 

@@ -6,9 +6,9 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from huracan import logs
 from huracan.alerts import tell_of_misdeed, tell_of_plugins
@@ -17,20 +17,21 @@ from huracan.context import Context, RunInfo
 from huracan.errors import ExitCode, HuracanError
 from huracan.paths import sweep_temporary
 from huracan.plugin.troubles import take_back
+from huracan.run.display import Display
 from huracan.run.excerpt import write_excerpt
-from huracan.run.heartbeat import Notification, ProgressEvent
+from huracan.run.following import JobWatcher, correction
 from huracan.run.lock import is_held, run_lock
 from huracan.run.plan import INTERRUPTED_CODE, Request, exit_code_of, left_to_do, state_of, summary_of
 from huracan.run.status import write_status
 from huracan.store import FINISHED, JobRow, RunRow, RunState
-from huracan.supervise.base import Child, Exit, ExitReason, StopSwitch, Supervisor
+from huracan.supervise.base import Child, StopSwitch, Supervisor
 from huracan.types import Severity
 
 if TYPE_CHECKING:
     from huracan.types import Job
 
 __all__ = [
-    "NOT_TRIED_AGAIN", "Display", "Machinery", "RunResult", "begin_run", "end_run", "failed_before", "goes_on",
+    "NOT_TRIED_AGAIN", "Machinery", "RunResult", "begin_run", "end_run", "failed_before", "goes_on",
     "leave_out", "run_pipeline", "tell_of_failure", "tell_of_start",
 ]  # fmt: skip
 
@@ -39,20 +40,6 @@ NOT_TRIED_AGAIN = frozenset({ExitCode.USAGE, ExitCode.PARTLY_FAILED, ExitCode.LO
 
 _LONGEST_PAUSE = 600.0
 _Row = TypeVar("_Row", JobRow, RunRow)
-
-
-class Display(Protocol):
-    """Shows a run to whoever watches."""
-
-    def job_started(self, job: str, attempt: int) -> None: ...
-
-    def progressed(self, event: ProgressEvent) -> None: ...
-
-    def line(self, text: str) -> None:
-        """Take one line of a job's output: a log line as JSON, or whatever a library printed."""
-        ...
-
-    def job_ended(self, job: str, state: str, seconds: float, summary: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +279,8 @@ class _Run:
         """Run the job's child to its end and return its row, corrected where the child could not write it."""
         child = self._machinery.child(job, self._run.run_id)
         # That the run begins is no line of the job's.
-        watcher = _JobWatcher(job.name, self._machinery, partial(copy_context().run, self._begun, job, attempt))
+        begun = partial(copy_context().run, self._begun, job, attempt)
+        watcher = JobWatcher(job.name, self._machinery.display, self._machinery.alive, begun)
         try:
             with logs.inside(run=self._run.run_id, job=job.name, plugin=self._owners.get(job.name, "")):
                 ended = self._machinery.supervisor.run(child, watcher, self._stop)
@@ -302,10 +290,10 @@ class _Run:
         counted = before is None or ended.adopted or (row is not None and row.attempts != before.attempts)
         if row is None or not counted:
             row = self._ledger.begin_job(self._run.run_id, job.name, self._clock.now())
-        correction = _correction(row, ended, watcher.last_words)
-        if correction is None:
+        corrected = correction(row, ended, watcher.last_words)
+        if corrected is None:
             return row
-        state, code, error = correction
+        state, code, error = corrected
         self._ledger.end_job(
             self._run.run_id, job.name, state, self._clock.now(), exit_code=code, summary=row.summary,
             error=logs.mask(error), seconds=round(ended.seconds, 3),
@@ -338,51 +326,6 @@ class _Run:
 
     def _end(self) -> RunResult:
         return end_run(self._context, self._jobs, cut_short=self._cut_short)
-
-
-def _correction(row: JobRow, ended: Exit, last_words: str) -> tuple[RunState, int, str] | None:
-    """Return state, exit code and error where the supervisor knows better than the row that the child left."""
-    if row.state is RunState.INTERRUPTED and ended.code == INTERRUPTED_CODE:
-        return None  # a unit that a person stopped: they want it to rest
-    if row.state in (RunState.RUNNING, RunState.INTERRUPTED):
-        if ended.reason is ExitReason.STOPPED:
-            return RunState.INTERRUPTED, int(ExitCode.TRY_AGAIN), "was stopped; it goes on at the next start"
-        error = ended.sentence
-        if row.state is RunState.INTERRUPTED and ended.reason is ExitReason.EXITED:
-            error = "was stopped by somebody else than its run"
-        elif ended.reason is ExitReason.EXITED:
-            error += f" before its work was done{': ' + last_words if last_words else ''}"
-        ended_itself = ended.reason in (ExitReason.EXITED, ExitReason.SIGNALLED) and ended.code != ExitCode.DONE
-        code = ended.code if ended_itself else int(ExitCode.BUG)
-        return RunState.FAILED, code, error
-    return None
-
-
-class _JobWatcher:
-    """Passes on that a job's child was started, and what it says."""
-
-    def __init__(self, job: str, machinery: Machinery, begun: Callable[[], None]) -> None:
-        self._job, self._machinery, self._status = job, machinery, job
-        self._begun: Callable[[], None] | None = begun
-        self.last_words = ""
-
-    def begun(self) -> None:
-        tell, self._begun = self._begun, None
-        if tell is not None:
-            tell()
-
-    def line(self, text: str) -> None:
-        if not text.startswith("{"):
-            self.last_words = text.removeprefix("huracan: ")[:300]
-        self._machinery.display.line(text)
-
-    def notified(self, notification: Notification) -> None:
-        self._status = notification.status or self._status
-        if notification.progress is not None:
-            self._machinery.display.progressed(replace(notification.progress, job=self._job))
-
-    def tick(self) -> None:
-        self._machinery.alive(self._status)
 
 
 def _required(row: _Row | None) -> _Row:

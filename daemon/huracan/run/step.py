@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from huracan.due import ON_TIME, due_at, latest_due, parse_times
 from huracan.errors import ExitCode, LockedError, UsageError
 from huracan.paths import sweep_temporary
-from huracan.run.graph import jobs_of
+from huracan.run.graph import jobs_to_run
 from huracan.run.heartbeat import WAITING, NotifyProgress
 from huracan.run.lock import run_lock
 from huracan.run.pipeline import (
@@ -63,32 +63,39 @@ def run_as_unit(context: Context, name: str, progress: NotifyProgress) -> int:
         return code
     by_timers = context.settings.core.schedule.scheduler == "timers"
     pipeline = declared[name].pipeline if by_timers else name
-    jobs = jobs_of(pipeline, declared, context.settings.core.jobs)
+    jobs = jobs_to_run(pipeline, context.plugins, context.settings)
     if not by_timers:
         jobs = [replace(job, retries=0) for job in jobs]  # nobody starts it again
     if _is_done(context, pipeline, jobs, name):
         return _nothing(progress)  # without waiting for the step that is at work
     _wait_for_retries(context, pipeline, jobs, name, progress)
     with ExitStack() as stack:
-        told = False
-        give_up = time.monotonic() + _PATIENCE
-        while not _enter(stack, context, name):
-            # Whoever leads the run that holds the workspace may come to this very job, and find it waiting here.
-            if told:
-                progress.extend(declared[name].time_limit)
-            if (code := _with_ticket(context, name, progress)) is not None:
-                return code
-            if time.monotonic() > give_up:
-                raise LockedError(f"{context.paths.workspace}: another run has held it for {_PATIENCE / 3600:.0f} h")
-            if not told:
-                title = f"{name} waits: another run holds the workspace (`huracan status` says which)"
-                context.emit("schedule.overlap", Severity.WARNING, title)
-            told = True
-            progress.wait(f"{name}: waits for another run", _LOOK_AGAIN)
-        if told:
-            progress.extend(declared[name].time_limit)
+        if (code := _wait_to_enter(stack, context, declared[name], progress)) is not None:
+            return code
         sweep_temporary(context.paths.workspace, partial(_tidies, progress, name))
         return _step(context, pipeline, jobs, name, progress)
+
+
+def _wait_to_enter(stack: ExitStack, context: Context, job: Job, progress: NotifyProgress) -> int | None:
+    """Take the workspace for this step once nobody else has it; the exit code where its work was done meanwhile, for
+    whoever leads the run that holds the workspace may come to this very job, and find it waiting here."""
+    told = False
+    give_up = time.monotonic() + _PATIENCE
+    while not _enter(stack, context, job.name):
+        if told:
+            progress.extend(job.time_limit)
+        if (code := _with_ticket(context, job.name, progress)) is not None:
+            return code
+        if time.monotonic() > give_up:
+            raise LockedError(f"{context.paths.workspace}: another run has held it for {_PATIENCE / 3600:.0f} h")
+        if not told:
+            title = f"{job.name} waits: another run holds the workspace (`huracan status` says which)"
+            context.emit("schedule.overlap", Severity.WARNING, title)
+        told = True
+        progress.wait(f"{job.name}: waits for another run", _LOOK_AGAIN)
+    if told:
+        progress.extend(job.time_limit)
+    return None
 
 
 def _tidies(progress: NotifyProgress, name: str) -> None:

@@ -15,8 +15,6 @@ from huracan.types import Event, Severity
 
 __all__ = ["EventLog"]
 
-_LEVELS = {severity: level for level, severity in enumerate(Severity)}
-
 
 class EventLog:
     def __init__(self, access: Access) -> None:
@@ -25,20 +23,18 @@ class EventLog:
     def add(self, event: Event, addresses: Sequence[Address] = ()) -> None:
         """Store an event, and in the same transaction that it waits for these channels; its fields are JSON values."""
         row = EventTable(
-            time=event.time, kind=event.kind, severity=_LEVELS[event.severity], title=event.title,
+            time=event.time, kind=event.kind, severity=event.severity.level, title=event.title,
             fields=dict(event.fields), run_id=event.run_id, job=event.job, symbol=event.symbol,
         )  # fmt: skip
         with self._access.writing() as session:
             session.add(row)
             if addresses:
                 session.flush()
-                session.add_all(outbox_row(row.id, event, _LEVELS[event.severity], each) for each in addresses)
+                session.add_all(outbox_row(row.id, event, event.severity.level, each) for each in addresses)
 
     def recent(self, limit: int = 50, least: Severity = Severity.INFO) -> list[Event]:
         """Return the latest events of at least a severity, newest first."""
-        query = (
-            select(EventTable).where(EventTable.severity >= _LEVELS[least]).order_by(EventTable.id.desc()).limit(limit)
-        )
+        query = select(EventTable).where(EventTable.severity >= least.level).order_by(EventTable.id.desc()).limit(limit)
         with self._access.reading() as session:
             return [event_of(row) for row in session.scalars(query)]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from huracan.context import Context
 from huracan.plugin.manager import EntryPointLike
-from huracan.run.graph import jobs_of
+from huracan.run.graph import jobs_to_run
 from huracan.run.heartbeat import NotifyProgress, ProgressEvent
 from huracan.run.pipeline import Machinery, RunResult, run_pipeline
 from huracan.run.plan import Request
@@ -84,7 +84,7 @@ def play_night(
     given = {**SETTINGS, **{name: _over(SETTINGS.get(name), value) for name, value in (settings or {}).items()}}
     context = make_context(workspace, given, plugins=[*PLUGINS, *plugins], extra=extra)
     steps: list[str] = []
-    jobs = jobs_of(pipeline, context.plugins.jobs(), context.settings.core.jobs)
+    jobs = jobs_to_run(pipeline, context.plugins, context.settings)
     stop = StopSwitch()
     machinery = Machinery(
         _InProcess(context, steps), lambda job, run_id: Child((job.name, run_id), {}), stop, _NoDisplay(),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,11 @@ class ExportScope:
     first: date
     last: date
     part: str = ""
+
+    def run_dates(self) -> Iterator[date]:
+        """Yield each run date of it, oldest first."""
+        for number in range((self.last - self.first).days + 1):
+            yield self.first + timedelta(days=number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     ERROR = "error"
 
+    @property
+    def level(self) -> int:
+        """Return its place in this order: what is graver has the higher one."""
+        return list(Severity).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -73,7 +73,8 @@ class Job:
     """A named piece of work that ends.
 
     ``run`` is a reference to ``function(context) -> JobResult``. ``after`` names jobs of the same pipeline; a job runs
-    when all of them ended, and is not run when one of them failed. Times are seconds: ``time_limit`` for
+    when all of them ended, and is not run when one of them failed. A bundled job that is switched off keeps its place
+    in the order for those that name it; a name that nobody knows counts as done. Times are seconds: ``time_limit`` for
     the whole job, ``stall_limit`` for the longest silence between two ``context.progress.step`` calls.
     """
 

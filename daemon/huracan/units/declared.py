@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from huracan.config import leaves
 from huracan.due import parse_times
 from huracan.errors import SettingsError
-from huracan.run.graph import jobs_of, names_of_pipelines
+from huracan.run.graph import jobs_to_run, names_of_pipelines
 from huracan.settings_sources import ETC
 from huracan.types import Job, Service
 
@@ -63,7 +63,7 @@ def declared(settings: Settings, plugins: Plugins, command: str = COMMAND) -> De
     for kind, names in (("job", jobs), ("service", services)):
         for name in names:
             _require_name(kind, name, names.owners[name])
-    pipelines = {name: tuple(jobs_of(name, jobs, core.jobs)) for name in names_of_pipelines(jobs)}
+    pipelines = {name: tuple(jobs_to_run(name, plugins, settings)) for name in names_of_pipelines(jobs)}
     times = {name: at for name, at in parse_times(core.schedule.pipelines).items() if name in pipelines}
     for name in times if core.schedule.scheduler == "timers" else ():
         _require_name("pipeline", name, jobs.owners[pipelines[name][0].name])

@@ -22,10 +22,13 @@ _SERVICE = re.compile(r"huracan-service@(.+)\.service")
 
 
 class Failure:
-    """What systemd says about a unit that failed, in the variables that it sets for OnFailure= (systemd.exec(5))."""
+    """What systemd says about a unit that failed, in the variables that it sets for OnFailure= (systemd.exec(5)).
 
-    def __init__(self, unit: str, environment: Mapping[str, str]) -> None:
-        self.unit = unit
+    ``wrong`` is what is the matter with settings or database, as far as who tells can see: perhaps the reason.
+    """
+
+    def __init__(self, unit: str, environment: Mapping[str, str], wrong: str = "") -> None:
+        self.unit, self.wrong = unit, wrong
         self.result = environment.get("MONITOR_SERVICE_RESULT", "")
         self.status = environment.get("MONITOR_EXIT_STATUS", "")
         found = _SERVICE.fullmatch(unit)
@@ -34,7 +37,8 @@ class Failure:
     @property
     def title(self) -> str:
         """Say it to a person."""
-        return f"unit {self.unit} failed" + (f": {self.result}" if self.result else "")
+        result = f": {self.result}" if self.result else ""
+        return f"unit {self.unit} failed{result}" + (f" ({self.wrong})" if self.wrong else "")
 
     @property
     def key(self) -> str | None:
@@ -58,7 +62,7 @@ def tell(context: Context, failure: Failure) -> None:
 def _with_words(context: Context, failure: Failure) -> str:
     """Add what it last said of itself, and what becomes of it."""
     said = None if failure.service is None else read_service(context.paths.state, failure.service)
-    words = f" ({said.status})" if said is not None and said.failed else ""
+    words = f" ({said.status})" if said is not None and said.failed and not failure.wrong else ""
     return f"{failure.title}{words}; it is started again every {RETRY_SECONDS / 60:.0f} min until it stays up"
 
 

@@ -18,8 +18,9 @@ import yaml
 from huracan import hookimpl
 from huracan.app import load_settings, open_application
 from huracan.context import Context
-from huracan.errors import StoreError
+from huracan.errors import SettingsError, StoreError
 from huracan.paths import write_json
+from huracan.settings_sources import as_options
 from huracan.testing import stand_in
 from huracan.types import BackupSource
 from huracan_backup import known
@@ -27,6 +28,7 @@ from huracan_backup.create import create, work_folder
 from huracan_backup.keys import Keys, new_identity
 from huracan_backup.packs import unpack
 from huracan_backup.place import here
+from huracan_backup.settings import BackupSettings
 from huracan_backup.snapshots import Index, Snapshot
 from huracan_backup.verify import examine
 
@@ -147,6 +149,40 @@ def test_with_a_key_secrets_are_in_it_as_credentials_but_not_the_key_itself(
     assert found["settings/credentials/backup__remotes__b__access_key"] == b"second"
     assert not any(keys.identities[0].encode() in content for content in found.values())
     assert (tmp_path / "out/settings/credentials/remote__secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_stands_in_a_settings_file_is_not_in_the_backup_that_it_opens(
+    tmp_path: Path, workspace: Path, keys: Keys
+) -> None:
+    old, file = new_identity()[0], tmp_path / "settings.yaml"
+    file.write_text(
+        f"workspace: {workspace}\nbackup:\n  identity: |\n    {keys.identities[0]}\n    {old}\n  keep_here: 4\n"
+    )
+    with (context := open_application([file], {"HURACAN_PLUGINS_ONLY": "backup"}, log_file=False)).store:
+        made = create(context, keys)
+        found = content_of(context, made, keys, tmp_path / "out")
+    assert not any(key.encode() in content for key in (keys.identities[0], old) for content in found.values())
+    assert made[1].left_out == (f"the key that stands in {file}: it opens the backup and would lie in it",)
+    assert yaml.safe_load(found["settings/00-settings.yaml"])["backup"]["keep_here"] == 4
+    again, _ = load_settings([tmp_path / "out/settings/00-settings.yaml"], {"HURACAN_PLUGINS_ONLY": "backup"})
+    with pytest.raises(SettingsError, match="no age key"):
+        Keys.of(again.section(BackupSettings))  # who restores is asked for the key, and makes no plain backups
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_what_an_option_of_the_command_line_says_is_no_setting_of_the_installation(
+    tmp_path: Path, workspace: Path, keys: Keys, encrypted: bool
+) -> None:
+    (tmp_path / "settings.yaml").write_text(f"workspace: {workspace}\n")
+    outside = {"HURACAN_PLUGINS_ONLY": "backup", "HURACAN_BACKUP__KEEP_DAILY": "9"}
+    said = as_options(outside, {"HURACAN_LOGGING__LEVEL": "debug"})  # as -v is passed on to the jobs of a run
+    with (context := open_application([tmp_path / "settings.yaml"], said, log_file=False)).store:
+        assert context.settings.core.logging.level == "debug"
+        used = keys if encrypted else Keys()
+        found = content_of(context, create(context, used), used, tmp_path / "out")
+    settings = b"".join(content for name, content in found.items() if name.startswith("settings/"))
+    assert b"keep_daily: 9" in settings
+    assert b"debug" not in settings
 
 
 def test_with_a_key_what_the_environment_and_credentials_say_is_in_it_too(

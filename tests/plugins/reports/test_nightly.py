@@ -335,6 +335,15 @@ def test_a_pdf_is_the_same_whenever_it_is_made_and_whoever_embeds_its_letters(
     assert "SOURCE_DATE_EPOCH" not in os.environ
 
 
+def test_the_jobs_before_the_report_are_shown_though_their_plugins_are_off_by_now(play: Any) -> None:
+    context = play(coins=1).context
+    for job in ("candles", "backup"):  # long before the report, and after it
+        context.store.ledger.begin_job(context.current_run.run_id, job, context.clock.now())
+    night = read_night(context, context.current_run.run_date)
+    assert night is not None
+    assert sorted(row.job for row in night.jobs) == ["candles", "export"]
+
+
 def test_the_owner_is_told_once_with_lines_picture_and_files_below_the_workspace(whole: Any) -> None:
     played = whole
     [event] = played.context.store.events.recent()

@@ -100,7 +100,8 @@ def test_run_is_an_order_to_the_daemon_and_without_one_says_so(context: Context)
         assert chat.answer_run(context, ("nightly", "again")).text == "▶ nightly starts after maintenance."
         with pytest.raises(UsageError, match="nonsense"):
             chat.answer_run(context, ("nonsense",))
-    assert asked[0] == {"do": "start", "name": "nightly", "force": True}
+    start = {"do": "start", "name": "nightly", "force": True}
+    assert asked[0] == {**start, "by": "the owner, by Telegram", "noted": True}  # it stands in the audit once
 
 
 def test_pause_and_resume_change_the_schedule(context: Context) -> None:

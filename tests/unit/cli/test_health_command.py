@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from huracan.cli.health import latency, share
+from huracan.cli.health_history import latency, share
 from huracan.store import HealthResult, Store
 from huracan.types import CheckState
 

@@ -18,7 +18,7 @@ from huracan.errors import SettingsError
 from huracan.plugin.manager import Plugins
 from huracan.plugin.settings import compose_settings
 from huracan.plugin.status import PluginStatus
-from huracan.settings_sources import Layer, Origin, merge
+from huracan.settings_sources import Layer, Origin, as_options, merge
 from huracan.testing import StandInEntryPoint, stand_in
 from huracan.types import ExchangeType, Job, SettingsSection
 
@@ -69,6 +69,12 @@ def test_each_leaf_knows_its_file_and_line_or_variable(tmp_path: Path) -> None:
     raw = read(file, HURACAN_LOGGING__FILE_COUNT="3")
     assert raw.origins["logging.level"].text == f"{file}:3"
     assert raw.origins["logging.file_count"].text == "environment HURACAN_LOGGING__FILE_COUNT"
+    said = as_options({"HURACAN_LOGGING__FILE_COUNT": "9"}, {"HURACAN_LOGGING__LEVEL": "debug"})
+    told = RawSettings.read([], as_options(said, {"HURACAN_TRAINING__SYMBOLS": "top3"})).origins
+    assert {name: origin.text for name, origin in told.items()} == {
+        "logging.file_count": "environment HURACAN_LOGGING__FILE_COUNT", "logging.level": "command line",
+        "training.symbols": "command line",
+    }  # fmt: skip
 
 
 def test_credential_files_are_settings_and_the_environment_wins_over_them(tmp_path: Path) -> None:
@@ -180,6 +186,7 @@ def test_a_mistake_is_one_line_with_place_key_and_help(tmp_path: Path, text: str
         (b"- 1\n", "must hold named settings"),
         (b"\xff\xfe", "is not UTF-8"),
         (b"a: \x00", "is not valid YAML"),
+        (b"a: 2026-02-30\n", "holds a date or number that is none: day is out of range"),
         (b"shop: {workers: 1}\nshop: {workers: 2}\n", "shop is written twice"),
         (b"1: 2\n", "must hold named settings"),
         (b"a: " + b"[" * 5000 + b"]" * 5000, "nested too deeply"),

@@ -17,11 +17,12 @@ from huracan import hookimpl
 from huracan.context import Context
 from huracan.daemon import Daemon
 from huracan.due import due_at
-from huracan.errors import UsageError
+from huracan.errors import TryAgainError, UsageError
 from huracan.rests import REST_FILE, Rests
 from huracan.run.lock import run_lock
+from huracan.run.plan import INTERRUPTED_CODE
 from huracan.schedule import Schedule
-from huracan.starting import Order
+from huracan.starting import Order, RunByUnits
 from huracan.store import RunState
 from huracan.supervise.base import Exit, ExitReason, StopSwitch
 from huracan.testing import stand_in
@@ -61,6 +62,16 @@ class Starter:
         state = RunState.INTERRUPTED if stop.asked else RunState.DONE
         context.store.ledger.end_run(row.run_id, state, "", context.clock.now())
         return Exit(ExitReason.STOPPED if stop.asked else ExitReason.EXITED, 130 if stop.asked else 0, 0.1)
+
+
+class StoppedByHand(RunByUnits):
+    """Leads runs whose job is stopped by systemctl each time."""
+
+    def run(self, context: Context, order: Order, watcher: Any, stop: StopSwitch) -> Exit:
+        instant = order.due or context.clock.now()
+        row = context.store.ledger.begin_run(order.name, instant.date(), instant, context.clock.now())
+        context.store.ledger.end_run(row.run_id, RunState.INTERRUPTED, "", context.clock.now())
+        return Exit(ExitReason.EXITED, INTERRUPTED_CODE, 0.1)
 
 
 @dataclass
@@ -115,7 +126,7 @@ class Place:
     def end(self, daemon: Daemon) -> None:
         """Let it end as one that is killed does: what it led is interrupted."""
         self.stop.ask()
-        daemon._schedule.end()
+        daemon.agenda.end()
         daemon._runs.end(30)
         self.stop = StopSwitch()
 
@@ -176,9 +187,9 @@ def led(place: Place) -> Iterator[None]:
 def test_what_is_due_while_another_run_is_at_work_is_told_and_starts_after_it(place: Make) -> None:
     here = place(hour=2)
     daemon = here.daemon()
-    daemon.start(Order("other"))
+    daemon.agenda.start(Order("other"))
     here.begun("other")
-    daemon._is_due("day", DAY)
+    daemon.agenda._is_due("day", DAY)
     [event] = [event for event in here.context.store.events.recent() if event.kind == "schedule.overlap"]
     assert event.severity is Severity.WARNING
     assert event.title == "day 2026-03-05 is due while other still runs; it starts after that"
@@ -190,9 +201,9 @@ def test_what_is_due_while_another_run_is_at_work_is_told_and_starts_after_it(pl
 def test_what_is_due_again_while_it_runs_is_no_overlap(place: Make) -> None:
     here = place(hour=2)
     daemon = here.daemon()
-    daemon._is_due("day", DAY)
+    daemon.agenda._is_due("day", DAY)
     here.begun("day 2026-03-05")
-    daemon._is_due("day", DAY)
+    daemon.agenda._is_due("day", DAY)
     assert "schedule.overlap" not in here.kinds()
     assert daemon.standing()["waiting"] == []
 
@@ -204,8 +215,8 @@ def test_what_is_due_again_while_it_runs_is_no_overlap(place: Make) -> None:
 def test_a_machine_that_wakes_up_hours_late_makes_up_for_the_night(place: Make, hour: int) -> None:
     here = place(hour)
     daemon = here.daemon()
-    daemon._is_due("day", DAY)
-    daemon._try_to_catch_up()
+    daemon.agenda._is_due("day", DAY)
+    daemon.agenda._try_to_catch_up()
     here.begun("day 2026-03-05")
     assert "schedule.failed" not in here.kinds()
 
@@ -213,16 +224,16 @@ def test_a_machine_that_wakes_up_hours_late_makes_up_for_the_night(place: Make, 
 def test_a_night_that_is_missed_while_the_one_before_it_still_runs_is_not_forgotten(place: Make) -> None:
     here = place(hour=2)
     daemon = here.daemon()
-    daemon._is_due("day", DAY)
+    daemon.agenda._is_due("day", DAY)
     here.begun("day 2026-03-05")
     here.clock.instant += timedelta(days=1, hours=8)  # the machine sleeps in the midst of it
-    daemon._is_due("day", date(2026, 3, 6))
-    daemon._try_to_catch_up()
-    daemon._try_to_catch_up()
+    daemon.agenda._is_due("day", date(2026, 3, 6))
+    daemon.agenda._try_to_catch_up()
+    daemon.agenda._try_to_catch_up()
     assert daemon.standing()["behind"]
     here.starter.go.set()
     wait_until(lambda: daemon.standing()["running"] is None, 20)
-    daemon._try_to_catch_up()
+    daemon.agenda._try_to_catch_up()
     here.begun("day 2026-03-05", "day 2026-03-06")
     assert not daemon.standing()["behind"]
 
@@ -230,8 +241,8 @@ def test_a_night_that_is_missed_while_the_one_before_it_still_runs_is_not_forgot
 def test_without_catch_up_a_late_start_is_told_and_left_to_its_next_time(place: Make) -> None:
     here = place(hour=15, catch_up=False)
     daemon = here.daemon()
-    daemon._is_due("day", DAY)
-    daemon._try_to_catch_up()
+    daemon.agenda._is_due("day", DAY)
+    daemon.agenda._try_to_catch_up()
     assert here.starter.orders == []
     [event] = [event for event in here.context.store.events.recent() if event.kind == "schedule.failed"]
     assert event.title == "day of 2026-03-05 was missed, and schedule.catch_up is off"
@@ -240,14 +251,14 @@ def test_without_catch_up_a_late_start_is_told_and_left_to_its_next_time(place: 
 def test_without_catch_up_a_start_within_the_hour_is_on_time(place: Make) -> None:
     here = place(hour=2, catch_up=False)
     here.clock.instant += timedelta(minutes=40)
-    here.daemon()._is_due("day", DAY)
+    here.daemon().agenda._is_due("day", DAY)
     here.begun("day 2026-03-05")
 
 
 def plan(daemon: Daemon, instant: datetime) -> Daemon:
     """Let its schedule, whose thread is not there, wait for this instant."""
-    daemon._schedule._scheduler.modify_job("day", next_run_time=instant)
-    daemon._schedule._scheduler.wakeup = lambda: None
+    daemon.agenda._plan.schedule._scheduler.modify_job("day", next_run_time=instant)
+    daemon.agenda._plan.schedule._scheduler.wakeup = lambda: None
     return daemon
 
 
@@ -255,19 +266,19 @@ def test_a_date_that_came_and_went_with_a_wrong_clock_is_made_up_for_when_it_is_
     here = place()
     done(here, DAY - timedelta(days=1), date(2036, 3, 4))  # the night before, and one that never was
     daemon = plan(here.daemon(), datetime(2036, 3, 5, 2, tzinfo=UTC))
-    daemon._look_again()
-    daemon._try_to_catch_up()
+    daemon.agenda.look_again()
+    daemon.agenda._try_to_catch_up()
     here.begun("day 2026-03-05")
-    assert daemon._schedule._scheduler.get_job("day").next_run_time == datetime(2026, 3, 6, 2, tzinfo=UTC)
+    assert daemon.agenda._plan.schedule._scheduler.get_job("day").next_run_time == datetime(2026, 3, 6, 2, tzinfo=UTC)
 
 
 def test_a_clock_that_goes_back_before_all_that_is_known_starts_nothing(place: Make) -> None:
     here = place()
     done(here, date(2036, 3, 4))
     daemon = plan(here.daemon(), datetime(2036, 3, 5, 2, tzinfo=UTC))
-    daemon._look_again()
-    daemon._try_to_catch_up()
-    assert not daemon._is_behind.is_set()
+    daemon.agenda.look_again()
+    daemon.agenda._try_to_catch_up()
+    assert not daemon.agenda._is_behind.is_set()
     assert here.starter.orders == []
 
 
@@ -288,7 +299,7 @@ def test_systemd_hears_nothing_any_more_once_the_scheduler_is_dead(
     try:
         wait_until(lambda: here.telling.heard.count("alive") > 60, 20)  # for longer than a sign may be away
         assert set(here.telling.heard) == {"ready", "alive"}
-        scheduler = daemon._schedule._scheduler
+        scheduler = daemon.agenda._plan.schedule._scheduler
 
         def die() -> None:
             raise RuntimeError("a bug")
@@ -312,10 +323,10 @@ def stopped_at_three(here: Place) -> Daemon:
     """Have the night of DAY stopped at 03:00 by a person."""
     here.clock.instant = datetime(2026, 3, 5, 2, tzinfo=UTC)
     daemon = here.daemon()
-    daemon._is_due("day", DAY)
+    daemon.agenda._is_due("day", DAY)
     here.begun("day 2026-03-05")
     here.clock.instant += timedelta(hours=1)
-    assert daemon.stop_run("day") == ("day 2026-03-05", [])
+    assert daemon.agenda.stop_run("day") == ("day 2026-03-05", [])
     wait_until(lambda: daemon.standing()["running"] is None, 20)
     return daemon
 
@@ -324,13 +335,13 @@ def test_what_was_stopped_rests_whatever_the_daemon_goes_through(place: Make) ->
     here = place()
     daemon = stopped_at_three(here)
     assert daemon.standing()["resting"] == {"day": "2026-03-05"}
-    daemon._is_behind.set()  # as a reload or `resume schedule` does
-    daemon._try_to_catch_up()
+    daemon.agenda._is_behind.set()  # as a reload or `resume schedule` does
+    daemon.agenda._try_to_catch_up()
     here.end(daemon)
     after = here.daemon()
-    assert after._go_on()
-    assert after._catch_up(AT_TWO) == set()
-    after._is_due("day", DAY)  # the clock was set back and came to that time again
+    assert after.agenda._go_on()
+    assert after.agenda._catch_up(AT_TWO) == set()
+    after.agenda._is_due("day", DAY)  # the clock was set back and came to that time again
     assert here.names() == ["day 2026-03-05"]
 
 
@@ -338,8 +349,8 @@ def test_a_run_whose_end_a_kill_kept_from_the_ledger_rests_as_well(place: Make) 
     here = place()
     daemon = stopped_at_three(here)
     here.context.store.ledger.begin_run("day", DAY, here.clock.instant, here.clock.instant)  # running, says the ledger
-    daemon._is_behind.set()
-    daemon._try_to_catch_up()
+    daemon.agenda._is_behind.set()
+    daemon.agenda._try_to_catch_up()
     assert here.names() == ["day 2026-03-05"]
 
 
@@ -347,7 +358,7 @@ def test_start_goes_on_with_what_was_stopped_also_after_midnight(place: Make) ->
     here = place()
     daemon = stopped_at_three(here)
     here.clock.instant = datetime(2026, 3, 6, 1, tzinfo=UTC)
-    daemon.start(Order("day"))
+    daemon.agenda.start(Order("day"))
     here.begun("day 2026-03-05", "day 2026-03-05")
     assert daemon.standing()["resting"] == {}
     assert Rests(here.context.paths.state).all() == {}
@@ -357,7 +368,7 @@ def test_what_was_stopped_starts_at_its_next_time(place: Make) -> None:
     here = place()
     daemon = stopped_at_three(here)
     here.clock.instant = datetime(2026, 3, 6, 2, tzinfo=UTC)
-    daemon._is_due("day", date(2026, 3, 6))
+    daemon.agenda._is_due("day", date(2026, 3, 6))
     here.begun("day 2026-03-05", "day 2026-03-06")
     assert daemon.standing()["resting"] == {}
 
@@ -365,49 +376,111 @@ def test_what_was_stopped_starts_at_its_next_time(place: Make) -> None:
 def test_one_that_a_person_started_early_and_stopped_starts_at_its_time_of_that_day(place: Make) -> None:
     here = place(hour=1)
     daemon = here.daemon()
-    daemon.start(Order("day"))
+    daemon.agenda.start(Order("day"))
     here.begun("day")
-    daemon.stop_run(None)
+    daemon.agenda.stop_run(None)
     wait_until(lambda: daemon.standing()["running"] is None, 20)
     here.clock.instant += timedelta(hours=1)
-    daemon._is_due("day", DAY)
+    daemon.agenda._is_due("day", DAY)
     here.begun("day", "day 2026-03-05")
 
 
 def test_stop_takes_back_an_order_that_waits(place: Make) -> None:
     here = place(hour=2)
     daemon = here.daemon()
-    daemon.start(Order("other"))
+    daemon.agenda.start(Order("other"))
     here.begun("other")
-    daemon._is_due("day", DAY)
-    daemon.start(Order("day", force=True))
+    daemon.agenda._is_due("day", DAY)
+    daemon.agenda.start(Order("day", force=True))
     with pytest.raises(UsageError, match="work neither runs nor waits"):
-        daemon.stop_run("work")
-    assert daemon.stop_run("day") == (None, ["day", "day 2026-03-05"])
-    daemon._is_behind.set()
-    daemon._try_to_catch_up()
+        daemon.agenda.stop_run("work")
+    assert daemon.agenda.stop_run("day") == (None, ["day", "day 2026-03-05"])
+    daemon.agenda._is_behind.set()
+    daemon.agenda._try_to_catch_up()
     assert daemon.standing()["waiting"] == []
-    daemon.start(Order("tidy"))
+    daemon.agenda.start(Order("tidy"))
     here.starter.go.set()
     here.begun("other", "tidy")
     wait_until(lambda: daemon.standing()["running"] is None, 20)
     with pytest.raises(UsageError, match="nothing runs"):
-        daemon.stop_run(None)
+        daemon.agenda.stop_run(None)
 
 
 def test_an_order_that_was_taken_back_can_be_given_again(place: Make) -> None:
     here = place()
     daemon = here.daemon()
-    daemon.start(Order("other"))
+    daemon.agenda.start(Order("other"))
     here.begun("other")
     for _ in range(3):
-        daemon.start(Order("day"))
-        daemon.stop_run("day")
-    daemon.start(Order("day"))
+        daemon.agenda.start(Order("day"))
+        daemon.agenda.stop_run("day")
+    daemon.agenda.start(Order("day"))
     here.starter.go.set()
     here.begun("other", "day")
     wait_until(lambda: daemon.standing()["running"] is None, 20)
     assert here.names() == ["other", "day"]
+
+
+def stopped_by_systemctl(here: Place) -> Daemon:
+    """Have the job of DAY's night stopped by hand, as a unit."""
+    here.starter = StoppedByHand(Any)  # type: ignore[assignment, arg-type]
+    here.clock.instant = datetime(2026, 3, 5, 2, tzinfo=UTC)
+    daemon = here.daemon()
+    daemon.agenda._is_due("day", DAY)
+    wait_until(lambda: here.kinds().count("run.stopped") == 1 and daemon.standing()["running"] is None, 20)
+    return daemon
+
+
+def test_a_run_whose_unit_a_person_stopped_rests_while_the_daemon_is_up(place: Make) -> None:
+    here = place()
+    daemon = stopped_by_systemctl(here)
+    assert daemon.standing()["resting"] == {"day": "2026-03-05"}
+    daemon.agenda._is_behind.set()  # as a reload or `resume schedule` does
+    daemon.agenda.tend()
+    assert daemon.standing()["waiting"] == []
+    # Had the machine been stopped, this daemon would be gone by now, and the next one goes on.
+    here.end(daemon)
+    here.starter = Starter()
+    here.daemon().agenda._catch_up(AT_TWO)
+    here.begun("day 2026-03-05")
+
+
+def test_it_rests_for_good_once_the_daemon_has_outlived_it_for_a_while(
+    place: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huracan.rests.SETTLES", 0.0)
+    here = place()
+    daemon = stopped_by_systemctl(here)
+    daemon.agenda.tend()
+    here.end(daemon)
+    here.starter = Starter()
+    after = here.daemon()
+    after.agenda._catch_up(AT_TWO)
+    assert after.standing()["waiting"] == []
+    after.agenda.start(Order("day"))
+    here.begun("day")
+    assert after.standing()["resting"] == {}
+
+
+def test_what_cannot_be_kept_rests_for_now_and_is_kept_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huracan.rests.SETTLES", 0.0)
+    due, rests = datetime(2026, 3, 5, 2, tzinfo=UTC), Rests(tmp_path)
+    rests.add_for_now("day", DAY, due)
+
+    def full(*_: Any) -> None:
+        raise TryAgainError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("huracan.rests.write_json", full)
+        with pytest.raises(TryAgainError):
+            rests.settle()
+    assert rests.holds("day", DAY, due)
+    assert Rests(tmp_path).all() == {}
+    rests.settle()
+    assert Rests(tmp_path).holds("day", DAY, due)
+    rests.add_for_now("other", DAY, due)
+    assert (rests.lift("other"), rests.lift("day"), rests.lift("day")) == (DAY, DAY, None)
+    assert Rests(tmp_path).all() == rests.all() == {}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"day": 3}', '{"day": {"run_date": "soon", "since": "now"}}'])
@@ -429,13 +502,13 @@ def test_a_run_that_nobody_leads_is_gone_on_with_once_whoever_leads_another_has_
     done(here, DAY)
     here.context.store.ledger.begin_run("tidy", DAY, here.clock.instant, here.clock.instant)  # and then a power cut
     daemon = here.daemon()
-    daemon._is_behind.set()
+    daemon.agenda._is_behind.set()
     with led(here):
-        daemon._try_to_catch_up()
-        daemon._try_to_catch_up()
+        daemon.agenda._try_to_catch_up()
+        daemon.agenda._try_to_catch_up()
         assert daemon.standing()["behind"]
         assert here.starter.orders == []
-    daemon._try_to_catch_up()
+    daemon.agenda._try_to_catch_up()
     here.begun(f"tidy {DAY}")
     assert not daemon.standing()["behind"]
 
@@ -449,9 +522,9 @@ def test_the_daemon_says_when_everything_is_due_and_what_it_is_behind_with(place
     standing = daemon.standing()
     assert standing["schedule"] == {"day": "2026-03-06T02:00:00Z", "other": "2026-03-05T13:30:00Z"}
     assert (standing["behind"], standing["resting"], standing["hangs"]) == (False, {}, [])
-    daemon._is_behind.set()
+    daemon.agenda._is_behind.set()
     assert daemon.standing()["behind"]
-    assert isinstance(daemon._schedule, Schedule)
+    assert isinstance(daemon.agenda._plan.schedule, Schedule)
 
 
 def test_a_start_is_rehearsed_once_shortly_before_it_and_one_that_fails_costs_nothing(place: Make) -> None:
@@ -459,8 +532,8 @@ def test_a_start_is_rehearsed_once_shortly_before_it_and_one_that_fails_costs_no
     daemon = with_clock.daemon()
     for seconds in (1000, 5, 3, 1, 0.2):
         with_clock.clock.instant = datetime(2026, 3, 5, 2, tzinfo=UTC) - timedelta(seconds=seconds)
-        daemon._rehearse()
+        daemon.agenda._rehearse()
     wait_until(lambda: with_clock.starter.rehearsals, 20)
-    daemon.start(Order("other"))  # the thread goes on, and has nothing else to do before this
+    daemon.agenda.start(Order("other"))  # the thread goes on, and has nothing else to do before this
     with_clock.begun("other")
     assert with_clock.starter.rehearsals == ["day"]

@@ -6,14 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from huracan import hookimpl
 from huracan.config import JobOverride
 from huracan.errors import PluginError, UsageError
-from huracan.run.graph import jobs_of, ordered, overridden
+from huracan.plugin.manager import Plugins, installed
+from huracan.run.absent import absent_jobs
+from huracan.run.graph import jobs_of, ordered, overridden, unknown_before
+from huracan.testing import stand_in
 from huracan.types import Job
 
 
-def job(name: str, *after: str, pipeline: str = "nightly") -> Job:
-    return Job(name, "m:f", "", pipeline=pipeline, after=after)
+def job(name: str, *after: str, pipeline: str = "nightly", always: bool = False) -> Job:
+    return Job(name, "m:f", "", pipeline=pipeline, after=after, always=always)
+
+
+def by_name(*jobs: Job) -> dict[str, Job]:
+    return {job.name: job for job in jobs}
 
 
 def names(jobs: list[Job]) -> list[str]:
@@ -67,3 +75,49 @@ def test_a_name_is_a_pipeline_or_one_job_of_it() -> None:
         jobs_of("nightyl", jobs, {})
     with pytest.raises(UsageError, match="no enabled plugin"):
         jobs_of("nightly", {}, {})
+
+
+# ------------------------------------------------------------------------------------------------------------ absent
+
+
+def test_what_is_switched_off_hands_its_place_on_also_to_strangers_jobs() -> None:
+    absent = by_name(job("roster", "train", always=True), job("train", "candles"), job("report", "roster", always=True))
+    jobs = by_name(job("candles"), job("publish", "report"), job("archive", "report", always=True), job("zero"))
+    found = jobs_of("nightly", jobs, {}, absent)
+    assert names(found) == ["candles", "zero", "archive", "publish"]
+    # An absent job that is run always would have run although candles failed: who comes after it is not left out then.
+    assert {job.name: job.after for job in found if job.after} == {"archive": ("candles",)}
+    # Without knowing of them, publish would be first of all.
+    assert names(jobs_of("nightly", jobs, {})) == ["archive", "candles", "publish", "zero"]
+
+
+def test_through_an_absent_job_that_needs_what_is_before_it_a_failure_leaves_out_what_comes_after() -> None:
+    absent = by_name(job("train", "universe", "candles"))
+    found = jobs_of("nightly", by_name(job("universe"), job("candles"), job("mine", "train", "gone")), {}, absent)
+    assert found[-1].after == ("universe", "candles", "gone")
+
+
+def test_an_enabled_job_of_the_same_name_takes_the_place_of_an_absent_one() -> None:
+    jobs = by_name(job("candles"), job("report"), job("publish", "report"))
+    found = jobs_of("nightly", jobs, {}, by_name(job("report", "candles", "never"), job("never", "publish")))
+    assert names(found) == ["candles", "report", "publish"]
+    assert found[-1].after == ("report",)
+
+
+def test_a_circle_that_only_an_absent_job_closes_stops_nobody() -> None:
+    jobs = by_name(job("mine", "train"), job("candles", "mine"))
+    found = jobs_of("nightly", jobs, {}, by_name(job("train", "candles")))
+    assert [(job.name, job.after) for job in found] == [("mine", ("train",)), ("candles", ("mine",))]
+
+
+def test_the_jobs_of_our_own_plugins_are_known_though_they_are_off_and_a_strangers_are_not() -> None:
+    assert set(absent_jobs(Plugins(disable=["reports"]))) == {"report", "period-reports"}
+    assert absent_jobs(Plugins()) == {}
+    stranger = Plugins([*installed(), stand_in("mine", huracan_jobs=hookimpl(lambda: [job("own")]))], disable=["mine"])
+    assert "own" not in absent_jobs(stranger)
+
+
+def test_names_that_a_pipeline_knows_nothing_of_are_found() -> None:
+    jobs = by_name(job("a"), job("b", "a", "tydi", "tidy"), job("tidy", pipeline="weekly"))
+    assert unknown_before(jobs["b"], jobs) == ["tydi", "tidy"]
+    assert unknown_before(jobs["a"], jobs) == []

@@ -216,12 +216,12 @@ def test_owners_limits_hold_and_a_job_that_asks_for_time_gets_it(make_program: C
     body = """
     if (HERE / "ask").exists():
         context.progress.extend(30)
-    for i in range(40):
+    for i in range(100):
         time.sleep(0.1)
         context.progress.step("on")
     return JobResult()
 """
-    program = make_program(one_job(body), jobs={"only": {"time_limit": 2.5, "retries": 0}})
+    program = make_program(one_job(body), jobs={"only": {"time_limit": 8, "retries": 0}})
     ended = program.run("run", "nightly", *AS_OF)
     assert ended.returncode == 1
     assert "time limit" in status(program)["jobs"][0]["error"]

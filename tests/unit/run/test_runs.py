@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from huracan.context import Context
+from huracan.rests import Rests
 from huracan.runs import AtWork, Runs
 from huracan.starting import Order
 from huracan.store import RunState
@@ -24,6 +25,8 @@ class Killed:
     def run(self, *_: Any) -> Exit:
         return Exit(ExitReason.SIGNALLED, 137, 0.1)
 
+    def rehearse(self, *_: Any) -> None: ...
+
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_run_that_is_given_up_is_told_as_the_run_that_began(
@@ -37,7 +40,7 @@ def test_a_run_that_is_given_up_is_told_as_the_run_that_began(
     before = ledger.begin_run("nightly", NOW.date(), NOW, NOW)
     ledger.end_run(before.run_id, RunState.DONE, "", NOW + timedelta(minutes=1))
     run_id = ledger.begin_run("nightly", NOW.date(), NOW, NOW, force=True).run_id if begun else None
-    runs = Runs(Killed(), lambda: context, stop, lambda: None)
+    runs = Runs(Killed(), lambda: context, stop, lambda: None, Rests(context.paths.state))
     runs._run_until_it_ended(Order("nightly", NOW), AtWork(Order("nightly", NOW), "", NOW))
     [event] = [each for each in context.store.events.recent() if each.kind == "run.given-up"]
     assert (event.run_id, event.fields) == (run_id, {"pipeline": "nightly"})

@@ -140,6 +140,30 @@ def test_a_start_that_fails_is_reported(begin: Begin) -> None:
     assert "disk full" in sentence
 
 
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_start_that_gets_no_thread_is_made_all_the_same_or_reported(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, breaks: bool
+) -> None:
+    heard: queue.Queue[tuple[str, object]] = queue.Queue()
+
+    def start(pipeline: str, run_date: date) -> None:
+        if breaks:
+            raise RuntimeError("disk full")
+        heard.put((pipeline, run_date))
+
+    def full(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    schedule = begin(start, lambda *a: heard.put(a))
+    monkeypatch.setattr(schedule._scheduler._lookup_executor("default")._pool, "submit", full)
+    be_due(schedule, timedelta(minutes=5))
+    today = latest_due(datetime.now(UTC), next(iter(schedule._times.values())))
+    told = "could not be started: RuntimeError: disk full"
+    assert heard.get(timeout=30) == ("nightly", told if breaks else today)
+    assert heard.empty()
+    assert schedule.is_alive()
+
+
 @pytest.mark.parametrize("hours", [13, 21, 24 * 365 * 10])
 def test_however_late_a_start_comes_it_comes_once_and_with_the_latest_date(begin: Begin, hours: int) -> None:
     started: queue.Queue[tuple[str, date]] = queue.Queue()

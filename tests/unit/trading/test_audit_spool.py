@@ -69,6 +69,7 @@ def test_the_daemon_notes_what_it_is_told_by_its_socket(context: Context) -> Non
     orders.handle({"do": "status"})
     orders.handle({"do": "kill", "by": "ann", "reason": "it burns"})
     orders.handle({"do": "pause"})
+    orders.handle({"do": "resume", "by": "the owner, by Telegram", "noted": True})  # the listener of Telegram notes it
     with pytest.raises(UsageError):
         orders.handle({"do": "dance", "by": "ann"})
     assert take_in_actions(context) == 2

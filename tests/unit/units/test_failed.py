@@ -14,9 +14,11 @@ from huracan.alerts.spool import laid_down
 from huracan.cli import units as command
 from huracan.context import Context
 from huracan.errors import StoreAwayError
+from huracan.masking import mask
 from huracan.run.failing import note_well, service_key
 from huracan.run.plan import GIVEN_UP_CODE
 from huracan.run.service_state import telling
+from huracan.salvage import open_to_tell
 from huracan.testing import RecordingProgress
 from huracan.units.failed import Failure, tell
 
@@ -103,3 +105,46 @@ def test_what_reaches_no_channel_then_is_kept_for_who_delivers_next(
     [(_, event)] = laid_down(tell_without_database("[/is/not/there]"))
     assert event is not None
     assert "huracan-service@alerts.service failed" in event.title
+
+
+BROKEN = """\
+workspace: work
+alert_command:
+  run: [/bin/sh, -c, 'cat >TOLD']
+alerts: {least: info, whom: everybody}
+schedule: {pipelines: {nightly: soon}}
+plugins: {strict: [gone]}
+training: {workers: [1
+monitor: {sample_seconds: 5.0}
+"""
+
+
+@pytest.mark.parametrize("text", [BROKEN, BROKEN.replace("[1", "1}"), f"{BROKEN}workspace: [\n\t: {{\n"])
+def test_with_settings_that_nobody_can_read_the_channels_that_can_be_hear_of_it_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("HURACAN_PLUGINS_ONLY", "alerts,monitor")
+    (settings := tmp_path / "settings.yaml").write_text(text.replace("TOLD", str(tmp_path / "told")))
+    for _ in range(2):
+        words = {"action": "failed", "unit": "huracan.service"}
+        assert command.run(argparse.Namespace(config=[settings], verbose=False, **words)) == 0
+        told = (tmp_path / "told").read_text()
+        assert "unit huracan.service failed (" in told
+        assert f"{settings}:" in told
+    # It is noted where the workspace is: told once, however often systemd tries.
+    assert (tmp_path / "work" / "state" / "failing" / "daemon.json").exists()
+
+
+def test_what_can_be_understood_of_settings_is_used_and_secrets_stay_hidden(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "webhook__secret").write_text("swordfish-of-the-webhook")
+    (tmp_path / "a.yaml").write_text("workspace: work\nalerts: {expire_hours: 12}\nlogging: {level: loud}\n]")
+    (tmp_path / "b.yaml").write_text("alerts: {flood: 7}\n")
+    files = [tmp_path / "a.yaml", tmp_path / "gone.yaml", tmp_path / "b.yaml"]
+    environment = {"CREDENTIALS_DIRECTORY": str(credentials), "HURACAN_PLUGINS_ONLY": "alerts"}
+    with (context := open_to_tell(files, environment)).store:
+        core = context.settings.core
+        assert (core.workspace, core.logging.level) == (tmp_path / "work", "info")
+        assert (core.alerts.expire_hours, core.alerts.flood) == (12, 7)
+    assert mask("swordfish-of-the-webhook") == "***"
