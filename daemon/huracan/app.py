@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from pydantic import SecretStr
 
 from huracan import logs
-from huracan.alerts import make_emit
+from huracan.alerts import make_emit, tell_of_plugins
 from huracan.clock import Clock, SystemClock
 from huracan.config import PluginSettings, RawSettings, Settings, leaves
 from huracan.context import Context
@@ -21,6 +21,7 @@ from huracan.paths import Paths
 from huracan.plugin.manager import Plugins
 from huracan.plugin.selection import only_from, tracer_from
 from huracan.plugin.settings import compose_settings
+from huracan.plugin.trial import Trials
 from huracan.run.heartbeat import SilentProgress
 from huracan.settings_sources import nearest
 from huracan.store import Store, in_memory, passwords_in
@@ -60,6 +61,8 @@ def open_application(
     )
     store = _open_store(settings, paths, create)
     context = assemble(settings, plugins, store, clock or SystemClock(), progress=progress)
+    if create:
+        tell_of_plugins(context)
     for note in settings.notes:
         context.log.warning("%s", note)
     return context
@@ -94,7 +97,8 @@ def load_settings(
 ) -> tuple[Settings, Plugins]:
     """Read and validate the settings with the plugins that they call for. Raises SettingsError as above."""
     raw = RawSettings.read(files, environment)
-    plugins = load_plugins(raw.core().plugins, environment)
+    core = raw.core()
+    plugins = load_plugins(core.plugins, environment, Paths(core.workspace).state)
     plugins.check_requirements()
     settings, mistakes = compose_settings(raw, plugins)
     if mistakes and require_good_settings:
@@ -102,13 +106,17 @@ def load_settings(
     return replace(settings, files=None if files is None else tuple(files)), plugins
 
 
-def load_plugins(settings: PluginSettings, environment: Mapping[str, str]) -> Plugins:
-    """Find and load the plugins that configuration and ``HURACAN_PLUGINS_ONLY`` allow."""
+def load_plugins(settings: PluginSettings, environment: Mapping[str, str], state: Path | None = None) -> Plugins:
+    """Find and load the plugins that configuration and ``HURACAN_PLUGINS_ONLY`` allow.
+
+    What is not of Huracan's own distribution is tried first; how that went is kept in a workspace's ``state``.
+    """
     only = only_from(environment)
     if only is None:
         only = settings.only or None
+    trials = Trials.of(environment, state, settings.trial_seconds, settings.trial_memory_mib)
     plugins = Plugins(
-        disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer,
+        disable=settings.disable, only=only, strict=settings.strict, prefer=settings.prefer, trials=trials,
         tracer=tracer_from(environment),
     )  # fmt: skip
     installed = [info.name for info in plugins.infos()]

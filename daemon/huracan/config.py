@@ -58,6 +58,13 @@ class PluginSettings(Section):
     prefer: dict[str, str] = Field(
         default_factory=dict, description='Which plugin wins an equal name, as "trainer:lightgbm": "my-plugin".'
     )
+    trial_seconds: float = Field(
+        20.0,
+        gt=0,
+        le=60,
+        description="Seconds that a plugin of another distribution may take to be imported and asked all its hooks.",
+    )
+    trial_memory_mib: int = Field(1024, ge=64, description="Memory that it may take meanwhile, MiB.")
 
 
 class LoggingSettings(Section):
@@ -108,7 +115,7 @@ class JobOverride(Section):
     retries: int | None = Field(None, ge=0, le=20, description="How often a failed job is tried again.")
     retry_delay: float | None = Field(None, ge=0, description="Seconds before the first retry; doubles, with jitter.")
     network: bool | None = Field(None, description="As a unit of systemd: whether it may speak to other machines.")
-    memory_mib: int | None = Field(None, ge=16, description="As a unit of systemd: memory of all its processes, MiB.")
+    memory_mib: int | None = Field(None, ge=16, description="Memory of all its processes, MiB; more gets it killed.")
 
 
 class ChannelSettings(Section):

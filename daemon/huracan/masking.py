@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MASK", "json_safe", "mask", "printable", "register_secret"]
+__all__ = ["MASK", "MaskedStream", "json_safe", "mask", "printable", "register_secret"]
 
 MASK = "***"
 
 _SHORTEST = 4
 _DEEPEST = 8
+_LONGEST_REST = 65_536
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -47,6 +49,80 @@ def mask(text: str) -> str:
     for form in _secrets.forms:
         text = text.replace(form, MASK)
     return text
+
+
+class MaskedStream(io.TextIOBase):
+    """A text stream over another one, without secrets: it hands on whole lines, since half a secret is none to it.
+
+    ``caught`` says whether somebody printed one. What is written to the file descriptor goes past it.
+    """
+
+    def __init__(self, under: TextIO) -> None:
+        self.under, self.caught = under, False
+        self._rest = ""
+        self.buffer = _Bytes(self)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.under, name)
+
+    def write(self, text: str) -> int:
+        whole, end, self._rest = (self._rest + text).rpartition("\n")
+        self._hand_on(whole + end)
+        if len(self._rest) > _LONGEST_REST:
+            self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what is there, also of a line that has not ended."""
+        rest, self._rest = self._rest, ""
+        self._hand_on(rest)
+        self.under.flush()
+
+    def close(self) -> None:
+        """Leave the stream under it open: it belongs to others."""
+
+    def fileno(self) -> int:
+        return self.under.fileno()
+
+    def isatty(self) -> bool:
+        return self.under.isatty()
+
+    def writable(self) -> bool:
+        return True
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.under.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self.under.errors
+
+    def _hand_on(self, text: str) -> None:
+        if text:
+            masked = mask(text)
+            self.caught |= masked != text
+            self.under.write(masked)
+
+
+class _Bytes(io.RawIOBase):
+    """What ``sys.stdout.buffer`` is, for those who print bytes."""
+
+    def __init__(self, stream: MaskedStream) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._stream.write(bytes(data).decode("utf-8", "replace"))
+        return len(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Do nothing, as above."""
 
 
 def json_safe(value: object) -> Any:

@@ -85,7 +85,8 @@ class ServeByProcesses:
 
         def child() -> Child:
             words = self._command("service", service.name, "--log-format", "json")
-            return Child(words, self._environment, Limits(stall=service.stall_limit))
+            limits = Limits(stall=service.stall_limit, memory=service.resources.memory_mib)
+            return Child(words, self._environment, limits)
 
         backoff = Backoff(service.restart_delay, service.restart_delay_max, chance=random.Random())
         keep_running(self._supervisor, child, RelayingWatcher(partial(self._sign, name)), stop, backoff, ends.ended)

@@ -32,7 +32,7 @@ from huracan_training.search import SEARCH_FOLDER, Found, SearchRules, search
 from huracan_training.settings import TrainingSettings
 from huracan_training.splits import Fold, inner_split, walk_forward
 
-__all__ = ["CoinTask", "Source", "coin_moments", "train_coin"]
+__all__ = ["CoinTask", "Source", "coin_moments", "read_coin", "train_coin"]
 
 Tell = Callable[[str], None]
 
@@ -52,8 +52,8 @@ class CoinTask:
     ``references`` are BTC and ETH by base name; ``costs`` is the content of ``costs.json``, ``funding`` a file of
     funding rates or empty, ``settings`` the section ``training`` with trainer and device settled. ``coins`` are judged
     in this night. ``encoder`` is the file of the shared encoder, empty where it is off, ``cutoffs`` (ms) those it is
-    fitted up to. ``champion`` is the folder of the coin's champion so far, or empty. ``work`` is ``train``, or
-    ``moments`` for what the encoder is fitted from.
+    fitted up to. ``champion`` is the folder of the coin's champion so far, or empty. ``work`` is ``train``,
+    ``moments`` for what the encoder is fitted from, or ``proof:NAME`` to see whether a feature set looks ahead.
     """
 
     symbol: str
@@ -262,6 +262,12 @@ class _Learning:
     def _tried(self, worth: Mapping[str, Any] | None) -> Tried:
         variants = max(len(self.found.trials), 1) + (worth is not None)
         return Tried(self._task.coins, variants, self.found.correlation)
+
+
+def read_coin(task: CoinTask, files: Files) -> tuple[Candles, Mapping[str, np.ndarray]]:
+    """Return a coin's usable candles and, aligned to them, the closes of its references."""
+    read = _read(task, files)
+    return read.candles, read.reference
 
 
 def _read(task: CoinTask, files: Files) -> _Read:

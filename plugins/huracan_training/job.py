@@ -26,6 +26,7 @@ from huracan_training.machine import open_pool, settled
 from huracan_training.pool import Ended, Started, Stepped
 from huracan_training.settings import TrainingSettings
 from huracan_training.shared import SharedEncoder, shared_encoder
+from huracan_training.strange_features import leave_out_lookers
 
 __all__ = ["by_priority", "run"]
 
@@ -41,6 +42,7 @@ def run(context: Context) -> JobResult:
     tasks = training.prepare()
     if tasks:
         with context.long_step(settings.minutes_per_step * 60 + 120):
+            leave_out_lookers(context, _greeting(context), tasks[0])
             _work(context, settings, training, tasks)
     return training.result()
 
@@ -73,7 +75,8 @@ def _batches(tasks: Sequence[CoinTask], size: int) -> Iterator[tuple[CoinTask, .
 def _greeting(context: Context) -> dict[str, Any]:
     """Say which plugins a worker asks: exactly those that work here."""
     enabled = [info.name for info in context.plugins.infos() if info.status is PluginStatus.ENABLED]
-    return {"plugins": enabled, "prefer": dict(context.settings.core.plugins.prefer)}
+    without = dict(context.plugins.without_features)
+    return {"plugins": enabled, "prefer": dict(context.settings.core.plugins.prefer), "without": without}
 
 
 class _Training:

@@ -28,7 +28,7 @@ from huracan_training.search import SearchRules, search
 from huracan_training.settings import TrainingSettings
 from huracan_training.splits import inner_split, label_reach, walk_forward
 
-__all__ = ["Finding", "History", "find_leaks", "made_up_history"]
+__all__ = ["Finding", "History", "feature_leaks", "find_leaks", "made_up_history"]
 
 NEAR = 1e-9
 """Values that differ by less than this, of their own size or of what their column varies by, have not moved: sums of
@@ -151,6 +151,13 @@ def find_leaks(
         _gather(findings, _predictions(history, honest, settings, fitter, seed))
         tell("predictions")
     return sorted(findings.values(), key=lambda each: (each.kind, each.owner, each.column))
+
+
+def feature_leaks(history: History, each: FeatureSet, cuts: Sequence[int], seed: int) -> list[Finding]:
+    """Return what of one feature set looks ahead at these rows, the earliest of each column."""
+    findings: dict[tuple[str, str, str], Finding] = {}
+    _gather(findings, _features(history, each, cuts, seed))
+    return list(findings.values())
 
 
 def _gather(findings: dict[tuple[str, str, str], Finding], found: Iterator[Finding]) -> None:

@@ -71,6 +71,8 @@ def perform_elsewhere(
 
     _see(greeting["path"])
     plugins = Plugins(only=greeting["plugins"], prefer=greeting["prefer"])
+    for name, reason in greeting.get("without", {}).items():
+        plugins.leave_out_features(name, reason)
     files = CarriedFiles(dict(zip(paths, contents, strict=True)))
     try:
         answer = perform(

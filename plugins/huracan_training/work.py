@@ -11,6 +11,7 @@ from huracan.types import FeatureSet, Trainer
 from huracan_training.carried import Files
 from huracan_training.coin import CoinTask, coin_moments, train_coin
 from huracan_training.errors import CoinSkippedError
+from huracan_training.proof import PROOF, prove
 
 __all__ = ["explained", "perform"]
 
@@ -24,6 +25,8 @@ def perform(
 ) -> dict[str, Any]:
     """Do what a task asks for and return the answer, JSON values only."""
     task = CoinTask.from_json(message)
+    if task.work.startswith(PROOF):
+        return prove(task, sets, files)
     if task.work == "moments":
         return coin_moments(task, sets, files, tell)
     return train_coin(task, sets, trainers, files, tell)

@@ -33,7 +33,10 @@ def main(arguments: list[str]) -> int:
             greeting = json.loads(connection.recv_bytes())
             sys.path[:] = greeting["path"]
             tracer = tracer_from(os.environ)
-            _serve(connection, Plugins(only=greeting["plugins"], prefer=greeting["prefer"], tracer=tracer))
+            plugins = Plugins(only=greeting["plugins"], prefer=greeting["prefer"], tracer=tracer)
+            for name, reason in greeting.get("without", {}).items():
+                plugins.leave_out_features(name, reason)
+            _serve(connection, plugins)
         except (EOFError, ConnectionError):
             return 0  # the parent needs no more of this worker
 

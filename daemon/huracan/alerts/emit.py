@@ -162,7 +162,7 @@ class _Emitter:
         try:
             # Written before, so that the log names the one that hangs.
             self._context.log.debug("notifier %s: sends %s", name, event.kind)
-            with without_sending():
+            with self._context.plugins.limit(self._owners[name]), without_sending():
                 notifier.deliver(replace(self._context, emit=self), Message(uuid.uuid4().hex, (event,)))
         except (KeyboardInterrupt, StopRequested):
             raise

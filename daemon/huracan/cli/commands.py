@@ -47,7 +47,7 @@ def find(name: str, environment: Mapping[str, str], config: Sequence[Path] | Non
     for command in (*BUILT_IN, *INTERNAL):
         if command.name == name:
             return command
-    offered, owners, problems = from_plugins(environment)
+    offered, owners, problems = from_plugins(environment, _state(environment, config))
     if name not in offered:
         import difflib
 
@@ -60,14 +60,21 @@ def find(name: str, environment: Mapping[str, str], config: Sequence[Path] | Non
     return offered[name]
 
 
-def from_plugins(environment: Mapping[str, str]) -> tuple[dict[str, Command], dict[str, str], list[str]]:
-    """Return plugins' commands by name, the plugin that owns each, and one line per plugin that does not work."""
+def from_plugins(
+    environment: Mapping[str, str], state: Path | None = None
+) -> tuple[dict[str, Command], dict[str, str], list[str]]:
+    """Return plugins' commands by name, the plugin that owns each, and one line per plugin that does not work.
+
+    A workspace's ``state`` remembers how strangers did when they were tried.
+    """
     import logging
 
     from huracan.plugin.manager import Plugins
+    from huracan.plugin.trial import Trials
 
     logging.getLogger("huracan").addHandler(logging.NullHandler())
-    plugins = Plugins(only=only_from(environment), tracer=tracer_from(environment))
+    trials, tracer = Trials.of(environment, state), tracer_from(environment)
+    plugins = Plugins(only=only_from(environment), trials=trials, tracer=tracer)
     asked = plugins.commands()
     taken = {command.name for command in (*BUILT_IN, *INTERNAL)}
     offered = {name: command for name, command in asked.items() if name not in taken}
@@ -77,6 +84,16 @@ def from_plugins(environment: Mapping[str, str]) -> tuple[dict[str, Command], di
         if name in taken
     ]
     return offered, {name: asked.owners[name] for name in offered}, problems
+
+
+def _state(environment: Mapping[str, str], config: Sequence[Path] | None) -> Path | None:
+    from huracan.errors import SettingsError
+    from huracan.workspace import find_workspace
+
+    try:
+        return find_workspace(config, environment)[0] / "state"
+    except SettingsError:
+        return None  # the command itself says what is wrong
 
 
 def _refuse_switched_off(name: str, plugin: str, environment: Mapping[str, str], config: Sequence[Path] | None) -> None:

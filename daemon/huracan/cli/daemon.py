@@ -62,13 +62,14 @@ def load_all() -> None:
     """Import what a daemon with units imports, plugins too, for `huracan units install` to compile."""
     from huracan.lean import import_core
     from huracan.plugin.manager import Plugins
+    from huracan.plugin.trial import Trials
     from huracan.store.engine import open_engine, parse_url
 
     import_core()
     for name in ("huracan.cli.main", "huracan.cli.commands", "huracan.cli.failures", "concurrent_log_handler"):
         importlib.import_module(name)
     open_engine(parse_url("sqlite://")).dispose()
-    plugins = Plugins()
+    plugins = Plugins(trials=Trials.of(os.environ))
     plugins.check_requirements()
     for ask in (
         plugins.settings, plugins.jobs, plugins.services, plugins.checks, plugins.exchanges, plugins.remotes,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from huracan.run.pipeline import Machinery, RunResult
     from huracan.run.plan import Request
     from huracan.store import JobRow
-    from huracan.supervise.base import StopSwitch
+    from huracan.supervise.base import Limits, StopSwitch
     from huracan.types import Job
 
 __all__ = ["configure", "run", "summarise"]
@@ -189,14 +189,20 @@ def _machinery(
 ) -> Machinery:
     from huracan.run.child import child_command
     from huracan.run.pipeline import Machinery
-    from huracan.supervise.base import Child, Limits
+    from huracan.supervise.base import Child
     from huracan.supervise.process import ProcessSupervisor
 
     def child(job: Job, run_id: str) -> Child:
         words = child_command(context.settings, "job", job.name, "--run", run_id, "--log-format", "json")
-        return Child(words, variables, Limits(stall=job.stall_limit, time=job.time_limit))
+        return Child(words, variables, _limits(job))
 
     return Machinery(ProcessSupervisor(), child, stop, display, alive, random.Random())
+
+
+def _limits(job: Job) -> Limits:
+    from huracan.supervise.base import Limits
+
+    return Limits(stall=job.stall_limit, time=job.time_limit, memory=job.resources.memory_mib)
 
 
 def _headline(row: JobRow) -> str:

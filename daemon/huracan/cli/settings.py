@@ -33,9 +33,10 @@ def _sample(arguments: argparse.Namespace) -> int:
     from huracan.cli.settings_text import sample, sections
     from huracan.plugin.manager import Plugins
     from huracan.plugin.selection import only_from
+    from huracan.plugin.trial import Trials
 
     # Settings files are not read: the sample must print where they are broken or not there yet.
-    plugins = Plugins(only=only_from(os.environ))
+    plugins = Plugins(only=only_from(os.environ), trials=Trials.of(os.environ))
     if arguments.json:
         show_json(
             {

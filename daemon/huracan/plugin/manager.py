@@ -6,9 +6,9 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -20,7 +20,10 @@ from huracan.errors import PluginError, SettingsError, StopRequested
 from huracan.plugin import spec
 from huracan.plugin.api import judge
 from huracan.plugin.deprecations import Deprecation, collecting, old_fields
+from huracan.plugin.fields import wrong_field
+from huracan.plugin.patience import at_most
 from huracan.plugin.status import PluginInfo, PluginStatus
+from huracan.plugin.trial import SECONDS, Trials
 
 if TYPE_CHECKING:
     from huracan.plugin.trace import Tracer
@@ -90,8 +93,10 @@ class Plugins:
         only: Sequence[str] | None = None,
         strict: Sequence[str] = (),
         prefer: Mapping[str, str] | None = None,
+        trials: Trials | None = None,
         tracer: Tracer | None = None,
     ) -> None:
+        """``trials`` has what strangers wrote tried first; without it everything is loaded at once."""
         self._manager = pluggy.PluginManager("huracan")
         self._manager.add_hookspecs(spec)
         self._strict = frozenset(strict)
@@ -99,7 +104,11 @@ class Plugins:
         self._tracer = tracer
         self._entries: dict[str, _Entry] = {}
         self._extra: list[PluginInfo] = []
-        for entry_point in _in_fixed_order(installed() if found is None else found):
+        self._without_features: dict[str, str] = {}
+        self._patience = SECONDS if trials is None else trials.seconds
+        ordered = _in_fixed_order(installed() if found is None else found)
+        self._unsafe = {} if trials is None else trials.refused(_strangers(ordered, disable, only))
+        for entry_point in ordered:
             self._load(entry_point, disable, only)
         for name in self._strict - self._entries.keys():
             from huracan.settings_sources import nearest  # heavy, and `--help` loads this module
@@ -127,8 +136,12 @@ class Plugins:
         if name in disable or (only is not None and name not in only):
             entry.info = replace(info, status=PluginStatus.DISABLED, error="switched off by configuration")
             return
+        if reason := self._unsafe.get((info.distribution, name)):
+            self.fail(name, PluginStatus.UNSAFE, f"{reason}; it is not loaded")
+            return
         try:
-            with redirect_stdout(sys.stderr):  # what a plugin prints must not stand among the JSON of --json
+            # What a plugin prints must not stand among the JSON of --json.
+            with self.limit(name), redirect_stdout(sys.stderr):
                 module = entry_point.load()
         except (KeyboardInterrupt, StopRequested):
             raise
@@ -142,6 +155,15 @@ class Plugins:
         if standing.deprecation is not None:
             self._note_old(name, standing.deprecation)
         self._register(entry, module)
+
+    def is_strange(self, name: str) -> bool:
+        """Say whether a plugin is of another distribution than Huracan itself."""
+        entry = self._entries.get(name)
+        return entry is not None and entry.info.distribution != HOST_DISTRIBUTION
+
+    def limit(self, name: str) -> AbstractContextManager[None]:
+        """Return a block in which a stranger's code has so long, where it can be interrupted: TooSlowError."""
+        return at_most(self._patience) if self.is_strange(name) else nullcontext()
 
     def _register(self, entry: _Entry, module: ModuleType) -> None:
         name = entry.info.name
@@ -193,8 +215,13 @@ class Plugins:
                 continue
             owner = checks.owners[name]
             try:
-                result = check.run(None)
-            except Exception as error:  # noqa: BLE001 - whatever a plugin's own check raises is its failure
+                with self.limit(owner):
+                    result = check.run(None)
+                if not isinstance(result, values.CheckResult):
+                    raise TypeError(f"it answered with {type(result).__name__}")
+            except (KeyboardInterrupt, StopRequested):
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever a plugin's own check raises is its failure
                 self.switch_off(owner, PluginStatus.FAILED_CHECK, f"{name}: {_one_line(error)}")
                 continue
             if result.state is values.CheckState.FAILED:
@@ -253,6 +280,8 @@ class Plugins:
     def features(self) -> _Owned[values.FeatureSet]:
         """Return feature sets; a set with a column that another one has is refused as a whole."""
         sets = self._ask("huracan_features", "feature set", values.FeatureSet)
+        for name in self._without_features.keys() & sets.keys():
+            del sets.values_by_name[name]
         columns: dict[str, str] = {}
         for name in list(sets):
             taken = next((column for column in sets[name].columns if column in columns), None)
@@ -262,6 +291,15 @@ class Plugins:
             self._refuse(sets.owners[name], "feature", taken, sets.owners[columns[taken]])
             del sets.values_by_name[name]
         return sets
+
+    def leave_out_features(self, name: str, reason: str) -> None:
+        """Take a feature set for absent from here on, for what was found out about it."""
+        self._without_features[name] = reason
+
+    @property
+    def without_features(self) -> Mapping[str, str]:
+        """The feature sets that are left out, each with the reason."""
+        return dict(self._without_features)
 
     def trainers(self) -> _Owned[values.Trainer]:
         return self._ask("huracan_trainers", "trainer", values.Trainer)
@@ -308,7 +346,8 @@ class Plugins:
     def _guarded(self, plugin: str, hook: str, function: Callable[[], Any], of: type[_V]) -> list[_V]:
         """Call one implementation and drain what it returns; anything wrong becomes the plugin's status."""
         try:
-            answer = list(function() or ())
+            with self.limit(plugin):
+                answer = list(function() or ())
         except (KeyboardInterrupt, StopRequested):
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit from a hook must not end the daemon
@@ -317,6 +356,9 @@ class Plugins:
         wrong = next((value for value in answer if not isinstance(value, of)), None)
         if wrong is not None:
             self.fail(plugin, PluginStatus.BAD_HOOK, f"{hook} returned {type(wrong).__name__}, not {of.__name__}")
+            return []
+        if self.is_strange(plugin) and (mistake := next(filter(None, map(wrong_field, answer)), None)):
+            self.fail(plugin, PluginStatus.BAD_HOOK, f"{hook} returned a value that is none: {mistake}")
             return []
         return answer
 
@@ -350,6 +392,15 @@ class Plugins:
 def installed() -> list[EntryPointLike]:
     """Return the entry points of all installed plugins, in no order."""
     return list(entry_points(group=GROUP))
+
+
+def _strangers(found: Iterable[EntryPointLike], disable: Sequence[str], only: Sequence[str] | None) -> list[EntryPoint]:
+    """Return the installed plugins of other distributions that are to be loaded; stand-ins have no files to look at."""
+    return [
+        each for each in found
+        if isinstance(each, EntryPoint) and each.dist is not None and each.dist.name != HOST_DISTRIBUTION
+        and each.name not in disable and (only is None or each.name in only)
+    ]  # fmt: skip
 
 
 def _in_fixed_order(found: Iterable[EntryPointLike]) -> list[EntryPointLike]:

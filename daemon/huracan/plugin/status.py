@@ -15,6 +15,7 @@ __all__ = ["PluginInfo", "PluginStatus"]
 class PluginStatus(StrEnum):
     ENABLED = "enabled"
     DISABLED = "disabled"
+    UNSAFE = "unsafe"
     BAD_IMPORT = "bad-import"
     BAD_HOOK = "bad-hook"
     BAD_SETTINGS = "bad-settings"

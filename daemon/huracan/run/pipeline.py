@@ -11,10 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from huracan import logs
+from huracan.alerts import tell_of_misdeed, tell_of_plugins
 from huracan.app import assemble
 from huracan.context import Context, RunInfo
 from huracan.errors import ExitCode, HuracanError
 from huracan.paths import sweep_temporary
+from huracan.plugin.troubles import take_back
 from huracan.run.display import Display
 from huracan.run.excerpt import write_excerpt
 from huracan.run.following import JobWatcher, correction
@@ -96,6 +98,8 @@ def end_run(context: Context, jobs: Sequence[Job], *, cut_short: bool = False) -
     """Record how the run ended, as its jobs did, and send the event that says so."""
     ledger, run = context.store.ledger, context.current_run
     rows = _rows(context, jobs)
+    tell_of_plugins(context)
+    _take_back(context, rows)
     state = RunState.INTERRUPTED if cut_short else state_of(rows)
     code = INTERRUPTED_CODE if cut_short else exit_code_of(rows)
     summary = summary_of(rows)
@@ -128,10 +132,24 @@ def tell_of_start(context: Context, jobs: Sequence[Job], *, again: bool = False)
 
 
 def tell_of_failure(context: Context, job: str, error: str) -> None:
-    """Send the event that says that a job failed for good, with what it said last."""
+    """Send the event that says that a job failed for good, with what it said last, and whose job it is."""
+    owner = context.plugins.jobs().owners.get(job, "")
+    whose = ""
+    if context.plugins.is_strange(owner):
+        whose = f" (plugin {owner})"
+        tell_of_misdeed(context, owner, f"job {job}", error, told=True)
     context.emit(
-        "job.failed", Severity.ERROR, f"{job} failed: {error}", failed_job=job, log=write_excerpt(context, job)
+        "job.failed", Severity.ERROR, f"{job}{whose} failed: {error}", failed_job=job, plugin=owner,
+        log=write_excerpt(context, job),
     )  # fmt: skip
+
+
+def _take_back(context: Context, rows: Sequence[JobRow]) -> None:
+    """Forget the failures of strangers' jobs that did their work this time."""
+    owners = context.plugins.jobs().owners
+    for row in rows:
+        if row.state in FINISHED and context.plugins.is_strange(owner := owners.get(row.job, "")):
+            take_back(context.paths.state, owner, f"job {row.job}")
 
 
 def _problems(rows: Sequence[JobRow]) -> list[str]:

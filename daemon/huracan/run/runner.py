@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from huracan import logs
+from huracan.alerts import tell_of_misdeed, tell_of_plugins
 from huracan.app import assemble
 from huracan.clock import FixedClock
 from huracan.context import Context, RunInfo
 from huracan.errors import ExitCode, HuracanError, PluginError, StopRequested, UsageError
+from huracan.plugin.troubles import take_back
 from huracan.run.heartbeat import NotifyProgress
 from huracan.run.interrupts import Interruptible
 from huracan.run.lock import job_lock
 from huracan.run.references import resolve
 from huracan.run.service_state import telling
 from huracan.run.status import write_status
+from huracan.run.watched import Seen, watched
 from huracan.store import RunState
 from huracan.types import JobResult, Outcome
 
@@ -57,12 +60,19 @@ def _work_and_record(context: Context, inside: Context, job: Job, progress: Noti
     ledger, run_id, name = context.store.ledger, inside.current_run.run_id, job.name
     ledger.begin_job(run_id, name, context.clock.now())
     started = time.perf_counter()
-    ending = _work(inside, job, progress)
+    with watched(inside, context.plugins.jobs().owners[name]) as seen:
+        ending = _work(inside, job, progress)
     ledger.end_job(
         run_id, name, ending.state, context.clock.now(), exit_code=int(ending.code), summary=logs.mask(ending.summary),
         error=logs.mask(ending.error), seconds=round(time.perf_counter() - started, 3),
     )  # fmt: skip
     write_status(inside)
+    about = f"conduct of job {name}"
+    if seen.misdeeds:
+        tell_of_misdeed(inside, seen.plugin, about, seen.sentence)
+    else:
+        take_back(context.paths.state, seen.plugin, about)
+    tell_of_plugins(inside)
     return int(ending.code)
 
 
@@ -72,12 +82,20 @@ def run_service(context: Context, name: str, progress: NotifyProgress) -> int:
     if name not in services:
         raise UsageError(f"there is no service {name!r}; known are: {', '.join(services) or 'none'}")
     function = context.plugins.traced("service", name, resolve(services[name].run, f"service {name}"))
+    seen: Seen | None = None
     try:
-        with telling(context, name, services[name].stall_limit, progress) as told, Interruptible():
+        with (
+            telling(context, name, services[name].stall_limit, progress) as told,
+            watched(context, services.owners[name]) as seen,
+            Interruptible(),
+        ):
             progress.ready()
             function(replace(context, progress=told))
     except StopRequested:
         context.log.info("service %s: stopped", name)
+    finally:
+        if seen is not None and seen.misdeeds:
+            tell_of_misdeed(context, seen.plugin, f"conduct of service {name}", seen.sentence)
     return int(ExitCode.DONE)
 
 

@@ -23,6 +23,7 @@ class ExitReason(StrEnum):
     SIGNALLED = "signal"
     STALLED = "stalled"
     TIMED_OUT = "timed-out"
+    TOO_LARGE = "too-large"
     STOPPED = "stopped"
     REFUSED = "refused"
 
@@ -46,6 +47,8 @@ class Exit:
                 return "made no progress for longer than its stall limit and was killed"
             case ExitReason.TIMED_OUT:
                 return f"was stopped at its time limit after {self.seconds:.0f} s"
+            case ExitReason.TOO_LARGE:
+                return f"took {self.detail} of memory, more than its limit (memory_mib), and was killed"
             case ExitReason.STOPPED:
                 return "was stopped"
             case ExitReason.REFUSED:
@@ -59,12 +62,13 @@ class Exit:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds: ``stall`` without a heartbeat once ready (before that ``start``, where it is longer), ``time`` in all,
-    ``grace`` between the polite signal and SIGKILL. None means no limit."""
+    ``grace`` between the polite signal and SIGKILL. ``memory`` is that of all its processes, MiB. None: no limit."""
 
     stall: float | None = None
     time: float | None = None
     start: float = 60.0
     grace: float = 5.0
+    memory: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Supervises child processes without systemd: the same protocol, the same limits, the same consequences.
 
+Memory is looked at once a second; who takes too much is killed at once, since a box that swaps answers nobody.
 Stop and time limit: SIGTERM to the child alone (so that it can end its own workers), SIGKILL to its whole group after
 the grace time. Stall: SIGABRT first, on which Python writes where it hangs. Whatever the child leaves behind in
 its group is killed when it ends. The thread that calls :meth:`ProcessSupervisor.run` is the child's parent in the eyes
@@ -17,6 +18,7 @@ from collections.abc import Callable
 
 from huracan.run.heartbeat import Notification, NotifyListener
 from huracan.supervise.base import Backoff, Child, Exit, ExitReason, StopSwitch, Supervisor, Watcher
+from huracan.supervise.memory import taken_mib
 
 __all__ = ["ProcessSupervisor", "keep_running"]
 
@@ -94,6 +96,7 @@ class _Watch:
         self._ready = False
         self._time_over = None if child.limits.time is None else self._started + child.limits.time
         self._ending: ExitReason | None = None
+        self._detail = ""
         self._kill_at: float | None = None
         self._next_tick = self._started
 
@@ -127,6 +130,7 @@ class _Watch:
         if now >= self._next_tick:
             self._next_tick = now + _TICK
             self._watcher.tick()
+            self._weigh(now)
 
     def _hear(self) -> None:
         for _ in range(_HEARD_AT_ONCE):  # a child that never stops talking must not keep us from looking at the clock
@@ -146,6 +150,14 @@ class _Watch:
         if notification.extend_timeout is not None and self._time_over is not None:
             self._time_over = max(self._time_over, now + notification.extend_timeout)
         self._watcher.notified(notification)
+
+    def _weigh(self, now: float) -> None:
+        if self._limits.memory is None or self._ending is not None:
+            return
+        taken = taken_mib(self._process.pid)
+        if taken > self._limits.memory:
+            self._detail = f"{taken:.0f} MiB"
+            self._end(ExitReason.TOO_LARGE, signal.SIGKILL, now)
 
     def _stall_over(self) -> float | None:
         if self._stall is None:
@@ -184,7 +196,7 @@ class _Watch:
         status = self._process.wait()
         code = 128 - status if status < 0 else status
         if self._ending is not None and not (self._ending is ExitReason.STOPPED and status == 0):
-            return Exit(self._ending, code, seconds)
+            return Exit(self._ending, code, seconds, detail=self._detail)
         return Exit(ExitReason.SIGNALLED if status < 0 else ExitReason.EXITED, code, seconds)
 
 

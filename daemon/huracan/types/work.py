@@ -48,7 +48,8 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a job or service may use and reach of the machine; as a unit of systemd it is held to it.
+    """What a job or service may use and reach of the machine; as a unit of systemd it is held to it, and to
+    ``memory_mib`` without systemd too.
 
     The workspace can always be written, the socket of the system's log and a local database always be reached.
     """
@@ -56,7 +57,7 @@ class Resources:
     network: bool = False
     """Whether it speaks to other machines; without, every address is refused."""
     memory_mib: int | None = None
-    """Memory of all its processes together, MiB; who exceeds it is ended by the kernel. None: no limit."""
+    """Memory of all its processes together, MiB; who exceeds it is killed. None: no limit."""
     cpu_weight: int = 100
     """Share of the processor where it is scarce, 1 to 10000 (CPUWeight= of systemd.resource-control(5))."""
     io_class: Literal["best-effort", "idle"] = "best-effort"

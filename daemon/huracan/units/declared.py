@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from huracan.config import Settings
     from huracan.plugin.manager import Plugins
 
-__all__ = ["COMMAND", "Declared", "declared", "is_hidden", "own_command"]
+__all__ = ["COMMAND", "Declared", "declared", "is_hidden", "own_command", "written_folders"]
 
 COMMAND = "/opt/huracan/current/bin/huracan"
 """Where install.sh puts the command."""
@@ -143,6 +143,11 @@ def _folders(settings: Settings) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     hidden = {path for path in named | files if is_hidden(path)}
     outside = {path for path in written if not path.is_relative_to(workspace)}
     return tuple(sorted(hidden - outside)), tuple(sorted(outside))
+
+
+def written_folders(settings: Settings) -> tuple[Path, ...]:
+    """Return the folders that the settings let jobs and services write besides the workspace."""
+    return _folders(settings)[1]
 
 
 def _is_outside(value: object) -> TypeGuard[Path]:

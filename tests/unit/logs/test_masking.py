@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from urllib.parse import quote, quote_plus, urlencode
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huracan import masking
-from huracan.masking import json_safe, mask, printable, register_secret
+from huracan.masking import MaskedStream, json_safe, mask, printable, register_secret
 
 SECRET = 'p"ä\\ss wörd/&1'
 anything = st.recursive(
@@ -75,3 +76,29 @@ def test_a_printable_text_commands_no_terminal_and_can_be_encoded(text: str) -> 
     shown = printable(text)
     shown.encode()
     assert not [letter for letter in shown if (letter < " " or "\x7f" <= letter <= "\x9f") and letter not in "\t\n"]
+
+
+def test_a_stream_hands_on_no_secret_in_whatever_parts_it_is_printed() -> None:
+    register_secret("correct-horse")
+    under = io.StringIO()
+    stream = MaskedStream(under)
+    print("a line", file=stream)
+    caught = [stream.caught]
+    print("correct", end="", file=stream)
+    print("-horse, and", end=" ", file=stream)
+    stream.buffer.write(b"correct-horse again\n")
+    print("without an end: correct-horse", end="", file=stream)
+    assert under.getvalue() == "a line\n***, and *** again\n"
+    stream.flush()
+    assert under.getvalue().endswith("\nwithout an end: ***")
+    assert [*caught, stream.caught] == [False, True]
+    stream.close()
+    assert not under.closed
+
+
+def test_a_stream_without_line_ends_is_handed_on_before_it_fills_the_memory() -> None:
+    under = io.StringIO()
+    stream = MaskedStream(under)
+    for _ in range(20):
+        stream.write("x" * 10_000)
+    assert len(under.getvalue()) > 100_000

@@ -232,17 +232,20 @@ def test_an_error_of_a_plugin_cannot_steer_the_terminal() -> None:
     assert problem.isprintable()
 
 
-def requirement(answer: CheckResult | Exception) -> Any:
-    def run(_: object) -> CheckResult:
-        if isinstance(answer, Exception):
+def requirement(answer: Any) -> Any:
+    def run(_: object) -> Any:
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
     return hookimpl(lambda: [Check("needs", run, requirement=True)])
 
 
-@pytest.mark.parametrize("answer", [CheckResult(CheckState.FAILED, "no talib", "install it"), OSError("boom")])
-def test_a_failed_requirement_switches_the_plugin_off(answer: CheckResult | Exception) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [CheckResult(CheckState.FAILED, "no talib", "install it"), OSError("boom"), SystemExit(3), "no result at all"],
+)
+def test_a_failed_requirement_switches_the_plugin_off(answer: Any) -> None:
     plugins = Plugins([stand_in("needy", huracan_checks=requirement(answer), huracan_jobs=declares("x")), good()])
     plugins.check_requirements()
     assert status(plugins, "needy")[0] is PluginStatus.FAILED_CHECK

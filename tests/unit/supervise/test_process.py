@@ -248,3 +248,29 @@ def test_stopping_does_not_wait_for_the_pause_between_restarts(stop: StopSwitch)
         ProcessSupervisor(), lambda: child("pass"), Recorder(), stop, Backoff(600, 600), lambda exit_, pause: None
     )
     assert time.monotonic() - started < 60
+
+
+def test_a_child_that_takes_too_much_memory_is_killed_with_all_that_it_started(
+    stop: StopSwitch, tmp_path: Path
+) -> None:
+    code = """
+    import subprocess
+    eat = "import time; eaten = bytearray(b'1') * (150 << 20); time.sleep(60)"
+    eater = subprocess.Popen([sys.executable, "-S", "-c", eat], start_new_session=True)
+    print(eater.pid)
+    time.sleep(60)
+    """
+    recorder = Recorder()
+    began = time.monotonic()
+    ended = run(code, stop, recorder, memory=100)
+    assert ended.reason is ExitReason.TOO_LARGE
+    assert time.monotonic() - began < 20
+    assert ended.sentence.startswith("took 1")
+    assert ended.sentence.endswith(" MiB of memory, more than its limit (memory_mib), and was killed")
+    os.kill(
+        int(recorder.lines[0]), signal.SIGKILL
+    )  # of a session of its own: whoever starts such has to tie it to itself
+
+
+def test_a_child_within_its_memory_is_left_alone(stop: StopSwitch) -> None:
+    assert run("time.sleep(1.5)", stop, memory=100).reason is ExitReason.EXITED

@@ -1,0 +1,3 @@
+"""Raises on import."""
+
+raise RuntimeError("raised on import")
