@@ -55,9 +55,11 @@ def test_a_link_to_a_file_of_the_code_leads_to_a_page_with_its_text(site: Path) 
     library = (site / "docs" / "explanation" / "library.html").read_text("utf-8")
     assert 'href="../../source/daemon/huracan/store/library_rows.py.html"' in library
     assert "class" in (site / "source" / "daemon" / "huracan" / "store" / "library_rows.py.html").read_text("utf-8")
-    folder = (site / "source" / "plugins" / "huracan_training" / "schemas.html").read_text("utf-8")
-    for href in re.findall(r'href="(schemas/[^"]+)"', folder):
-        assert (site / "source" / "plugins" / "huracan_training" / href).is_file(), href
+    folder = (site / "source" / "tests" / "demo_plugin.html").read_text("utf-8")
+    files = re.findall(r'href="(demo_plugin/[^"]+)"', folder)
+    assert files
+    for href in files:
+        assert (site / "source" / "tests" / href).is_file(), href
 
 
 def test_the_python_reference_has_every_value_of_the_contract(site: Path) -> None:

@@ -58,7 +58,18 @@ CORE_EVENTS: tuple[EventKind, ...] = (
     ),
     EventKind(
         "job.failed", (ERROR,), "a job failed for good, after all its retries",
-        {"failed_job": "its name", "log": "file of the workspace with its last lines, null where there are none"},
+        {
+            "failed_job": "its name", "plugin": "whose job it is",
+            "log": "file of the workspace with its last lines, null where there are none",
+        },
+    ),
+    EventKind(
+        "plugin.failed", (ERROR,), "a plugin does not work and was left out, or did what it must not; told once",
+        {
+            "plugin": "its name", "distribution": "the package that brings it",
+            "about": "what of it: the plugin as it stands, a job, a feature set", "reason": "what is wrong",
+            "hint": "where to look",
+        },
     ),
     EventKind(
         "unit.failed", (ERROR,), "a unit of systemd failed; of a service that keeps failing it is told once",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from huracan.clock import SystemClock
@@ -42,10 +41,15 @@ def tell_of_misdeed(context: Context, plugin: str, about: str, reason: str, *, t
 
 def _tell(context: Context, info: PluginInfo, about: str, reason: str, title: str, hint: str) -> None:
     trouble = Trouble(info.name, info.version, about, mask(reason))
-    fields = {"plugin": info.name, "distribution": info.distribution, "about": about, "reason": reason, "hint": hint}
-    emit = partial(context.emit, "plugin.failed", Severity.ERROR, title, **fields)
+
+    def tell() -> None:
+        context.emit(
+            "plugin.failed", Severity.ERROR, title, plugin=info.name, distribution=info.distribution, about=about,
+            reason=reason, hint=hint,
+        )  # fmt: skip
+
     # Not the clock of a run, which stands still.
-    tell_once(context.paths.state, trouble, SystemClock().now(), emit if title else _silence)
+    tell_once(context.paths.state, trouble, SystemClock().now(), tell if title else _silence)
 
 
 def _whole_name(info: PluginInfo) -> str:
