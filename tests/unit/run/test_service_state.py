@@ -20,7 +20,7 @@ from huracan.testing import RecordingProgress
 SERVICE = """
 @hookimpl
 def huracan_services():
-    return [Service("odd/name", "toy:serve", "", stall_limit=60)]
+    return [Service("odd name", "toy:serve", "", stall_limit=60)]
 
 def serve(context):
     for number in range(10**9):
@@ -74,19 +74,19 @@ def test_a_file_that_cannot_be_written_fails_no_service(context: Context, caplog
 
 def test_a_service_of_any_name_leaves_its_sign_and_kill_9_leaves_it_as_it_was(make_program: Callable[..., Any]) -> None:
     program = make_program(SERVICE)
-    process = program.start("service", "odd/name")
+    process = program.start("service", "odd name")
     program.wait_for("turns", times=3)
     [file] = (program.workspace / "state" / "services").glob("*.json")
-    said = read_service(program.workspace / "state", "odd/name")
+    said = read_service(program.workspace / "state", "odd name")
     assert said is not None
     assert (said.pid, said.stopped) == (process.pid, False)
     process.kill()
     process.wait()
     assert json.loads(Path(file).read_text())["stopped"] is False
-    process = program.start("service", "odd/name")
+    process = program.start("service", "odd name")
     program.wait_for("turns", times=program.count("turns") + 3)
     process.send_signal(signal.SIGTERM)
     process.wait(30)
-    said = read_service(program.workspace / "state", "odd/name")
+    said = read_service(program.workspace / "state", "odd name")
     assert said is not None
     assert (said.pid, said.status, said.stopped) == (process.pid, "was stopped", True)

@@ -259,7 +259,7 @@ def test_a_job_that_a_person_starts_and_that_fails_is_told_of_at_once(make_progr
     mode(program, "raise")
     assert step(program, "one") == 70
     assert state(program) == {"run": "failed", "one": "failed"}
-    assert "one failed: ValueError: one is broken" in program.run("job", "one", "--unit").stderr
+    assert "one (plugin toy) failed: ValueError: one is broken" in program.run("job", "one", "--unit").stderr
 
 
 @pytest.mark.usefixtures("make_program")

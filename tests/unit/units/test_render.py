@@ -149,7 +149,9 @@ def test_a_name_that_no_unit_can_have_is_refused_with_its_plugin() -> None:
 
 def test_a_pipeline_that_no_timer_can_be_called_after_is_refused_with_timers_alone() -> None:
     job = Job("a", "m:f", "", pipeline="my night")
-    plugins: Any = SimpleNamespace(jobs=lambda: _Owned({"a": job}, {"a": "toy"}), services=lambda: _Owned({}, {}))
+    plugins: Any = SimpleNamespace(
+        jobs=lambda: _Owned({"a": job}, {"a": "toy"}), services=lambda: _Owned({}, {}), infos=lambda: []
+    )
     core = CoreSettings.model_validate({"schedule": {"pipelines": {"my night": "02:00"}}})
     assert "my night" in declared(Settings(core), plugins).pipelines
     timers = core.model_copy(update={"schedule": core.schedule.model_copy(update={"scheduler": "timers"})})
