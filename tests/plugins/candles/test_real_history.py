@@ -122,6 +122,7 @@ def test_coins_that_became_another_are_usable_from_there_on_and_others_whole(
     assert written["symbols"]["DOGE-USDT"]["breaks"] == []
 
 
+@pytest.mark.soak
 def test_a_job_killed_before_several_renames_ends_with_the_same_candles(
     make_context: Callable[..., Context], source: Path, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def real_environment(scratch: Path, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.soak  # each upgrade in tests/systemd does it
 def test_the_whole_of_it_works_here_says_so_line_by_line_and_leaves_nothing_behind(
     real_environment: dict[str, str], scratch: Path
 ) -> None:

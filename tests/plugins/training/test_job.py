@@ -351,6 +351,7 @@ print(job.run(context).summary)
 """
 
 
+@pytest.mark.soak  # tests/integration/test_killed_night.py kills the whole night
 def test_a_night_killed_again_and_again_ends_with_the_same_bytes(coins: Make, kit: Path, tmp_path: Path) -> None:
     symbols = ("EDGE-USDT", "BTC-USDT", "AAA-USDT", "BBB-USDT")
     night = coins(*symbols)

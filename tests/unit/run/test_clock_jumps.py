@@ -100,6 +100,7 @@ def test_each_run_date_is_run_once_whatever_the_clock_does(world: World) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_no_night_is_lost_to_a_late_wake_up_or_to_a_clock_that_was_wrong(world: World) -> None:
     world.wait_for(0)
     world.set_clock(1, 15)  # opened in the afternoon
