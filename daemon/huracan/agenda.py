@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Agenda", "Plan"]
 
-_NEAR = timedelta(seconds=0.5), timedelta(seconds=4.0)
-"""How long before it is due the start of a pipeline is rehearsed; longer than a round, so that one round sees it."""
 _OLD_RUN = timedelta(days=2)
 """Age from which a run of nothing scheduled is left as it is."""
 
@@ -56,7 +54,6 @@ class Agenda:
         self._later: set[str] = set()
         """Pipelines to look at again, since another run of theirs was at work."""
         self._was_set_back = self._was_paused = False
-        self._rehearsed: tuple[str, datetime] | None = None
         self._plan = self.plan(context())
 
     @property
@@ -120,16 +117,6 @@ class Agenda:
             self._context.log.warning("what a person stopped rests only while this daemon runs: %s", error)
         if self.is_behind:
             self._try_to_catch_up()
-        self._rehearse()
-
-    def _rehearse(self) -> None:
-        """Have the next start rehearsed, once, when it is near."""
-        coming = self.coming()
-        if coming is None or coming == self._rehearsed:
-            return
-        if _NEAR[0] < coming[1] - self._context.clock.now() <= _NEAR[1]:
-            self._rehearsed = coming
-            self._runs.rehearse(coming[0])
 
     @property
     def is_behind(self) -> bool:

@@ -60,7 +60,7 @@ class Runs:
     ) -> None:  # fmt: skip
         self._starter, self._context, self._stop, self._sign = starter, context, stop, sign
         self._rests = rests
-        self._due: queue.SimpleQueue[Order | str | None] = queue.SimpleQueue()
+        self._due: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._expected: set[Order] = set()
         self._guard = threading.Lock()
         """Held while an order is taken up, taken back or done with."""
@@ -90,11 +90,6 @@ class Runs:
             if order not in self._expected:
                 self._expected.add(order)
                 self._due.put(order)
-
-    def rehearse(self, name: str) -> None:
-        """Have the thread go the way of a start of this pipeline, unless it has something better to do."""
-        if self.at_work is None and self._due.empty():
-            self._due.put(name)
 
     def __contains__(self, order: Order) -> bool:
         return order in self._expected
@@ -136,9 +131,6 @@ class Runs:
                 order = self._due.get(timeout=_NAP)
                 if order is None:
                     return
-                if isinstance(order, str):
-                    self._rehearse(order)
-                    continue
                 if (at_work := self._take_up(order)) is None:
                     continue
                 try:
@@ -149,12 +141,6 @@ class Runs:
                         self._expected.discard(order)
                     at_work.stop.close()
                     give_back_memory()
-
-    def _rehearse(self, name: str) -> None:
-        try:
-            self._starter.rehearse(self._context(), name)
-        except Exception as error:  # noqa: BLE001 - what is wrong is told when it counts
-            self._context().log.debug("rehearsal of %s: %s: %s", name, type(error).__name__, error)
 
     def _take_up(self, order: Order) -> AtWork | None:
         """Say that it is at work; None where it was taken back meanwhile."""

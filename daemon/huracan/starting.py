@@ -48,10 +48,6 @@ class Starter(Protocol):
         """Run it under watch and say how it ended; ``stop`` ends it early."""
         ...
 
-    def rehearse(self, context: Context, name: str) -> None:
-        """Go the way of a start, shortly before it, and start nothing. Raises HuracanError as a start does."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class RunByProcess:
@@ -68,9 +64,6 @@ class RunByProcess:
         words += ["--force"] if order.force else []
         child = Child(self.command(*words, "--log-format", "json"), self.environment, _RUN_LIMITS)
         return self.supervisor.run(child, watcher, stop)
-
-    def rehearse(self, context: Context, name: str) -> None:
-        """Do nothing: next to the start of a process no rehearsal is felt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +98,6 @@ class RunByUnits:
             for job in jobs:
                 drop_ticket(context.paths.state, job.name)
         return Exit(ExitReason.EXITED, code, time.monotonic() - started)
-
-    def rehearse(self, context: Context, name: str) -> None:
-        """Ask plugins, ledger and systemd what a start asks: after a day of sleep all of them are slow at first."""
-        from huracan.supervise.systemd import Units
-
-        jobs = jobs_to_run(name, context.plugins, context.settings)
-        context.store.ledger.run(name, context.clock.now().date())
-        with Units.connected() as units:
-            units.attend(job_unit(jobs[0].name))
 
 
 def _any_is_up(jobs: Sequence[Job]) -> bool:

@@ -18,16 +18,11 @@ from documents import blocks, files, lay_files
 from huracan.cli import commands
 from huracan.cli.main import make_parser
 from huracan.plugin import spec
+from huracan.testing.plugin_rules import subject
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "plugins"
-KINDS = {
-    "huracan_settings": "settings", "huracan_jobs": "job", "huracan_services": "service", "huracan_checks": "check",
-    "huracan_exchanges": "exchange", "huracan_universe_rules": "universe-rule", "huracan_features": "feature",
-    "huracan_trainers": "trainer", "huracan_gates": "gate", "huracan_exports": "export",
-    "huracan_notifiers": "notifier", "huracan_chat_commands": "chat-command", "huracan_remotes": "remote",
-    "huracan_backup_sources": "backup-source", "huracan_report_sections": "report-section",
-    "huracan_commands": "command",
-}  # fmt: skip
+CALLED_OTHERWISE = {"section": "settings", "feature set": "feature"}
+KINDS = {hook: CALLED_OTHERWISE.get(kind, kind.replace(" ", "-")) for hook, kind in subject.KINDS.items()}
 """The page of each hook."""
 CHECKED_BY = {
     "exchange": "assert_exchange(", "universe-rule": "assert_universe_rule(", "feature": "assert_features(",

@@ -51,7 +51,9 @@ CORE_EVENTS: tuple[EventKind, ...] = (
             "exit_code": "what `huracan run` ends with", "problems": "a line for each job that did not end well",
         },
     ),
-    EventKind("run.stopped", (WARNING,), "a person stopped the unit of a job; the run goes on at its next start"),
+    EventKind(
+        "run.stopped", (WARNING,), "a person stopped the unit of a job; the run rests until its next time, or a start"
+    ),
     EventKind("run.troubled", (WARNING,), "systemd does not start the jobs of a run; it is tried again"),
     EventKind(
         "run.given-up", (ERROR,), "a run was killed again and again and never came to its end", {"pipeline": "its name"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 __all__ = ["wrong_field"]
@@ -44,7 +45,8 @@ def _fits(value: Any, declared: str) -> bool:
     return any(_fits_one(value, each) for each in _alternatives(declared))
 
 
-def _alternatives(declared: str) -> list[str]:
+@cache  # a few dozen texts, asked about for each value of each hook
+def _alternatives(declared: str) -> tuple[str, ...]:
     """Split ``float | Literal["a | b"] | None`` where the bars are outside of brackets."""
     parts, depth, begun = [], 0, 0
     for at, letter in enumerate(declared):
@@ -52,7 +54,7 @@ def _alternatives(declared: str) -> list[str]:
         if letter == "|" and depth == 0:
             parts.append(declared[begun:at].strip())
             begun = at + 1
-    return [*parts, declared[begun:].strip()]
+    return (*parts, declared[begun:].strip())
 
 
 def _fits_one(value: Any, declared: str) -> bool:

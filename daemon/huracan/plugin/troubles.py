@@ -6,13 +6,13 @@ is gathered here, so that it is told once, whichever process comes by, and `hura
 
 from __future__ import annotations
 
-import fcntl
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from filelock import FileLock
 
 from huracan.clock import format_instant, parse_instant
 from huracan.errors import HuracanError
@@ -107,22 +107,15 @@ def _write(state: Path, troubles: list[Trouble]) -> None:
 
 @contextmanager
 def _alone(state: Path) -> Iterator[None]:
-    """Keep other processes from telling the same at the same time."""
-    try:
+    """Keep other processes from telling the same at the same time, as far as that can be had."""
+    lock = FileLock(state / "plugins" / "troubles.lock")
+    with suppress(OSError):  # Timeout is one
         _file(state).parent.mkdir(parents=True, exist_ok=True)
-        file = (state / "plugins" / "troubles.lock").open("ab")
-    except OSError:
+        lock.acquire(timeout=_PATIENCE)
+    try:
         yield
-        return
-    give_up = time.monotonic() + _PATIENCE
-    with file:
-        while time.monotonic() < give_up:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                time.sleep(0.02)
-        yield
+    finally:
+        lock.release()
 
 
 def _file(state: Path) -> Path:

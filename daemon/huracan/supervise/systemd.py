@@ -82,7 +82,6 @@ class Units:
 
     def __init__(self, connection: DBusConnection) -> None:
         self._connection = connection
-        self._paths: dict[str, str] = {}
 
     @classmethod
     @contextmanager
@@ -115,7 +114,7 @@ class Units:
 
     def state(self, unit: str) -> UnitState:
         """Return what is known of the unit, loading it where it is not."""
-        path = self._path(unit)
+        path = _path(unit)
         of_unit, of_service = self._properties(path, _UNIT), self._properties(path, _SERVICE)
         code = int(of_service["ExecMainStatus"])
         return UnitState(
@@ -132,7 +131,7 @@ class Units:
 
         All of it is asked at once: a job is to start on time, and each answer of systemd takes its time.
         """
-        path = self._path(unit)
+        path = _path(unit)
         rule = MatchRule(type="signal", interface=_PROPERTIES, member="PropertiesChanged", path=path)
         # Registered for as long as the connection lives.
         changes = self._connection.filter(rule, bufsize=_CHANGES).queue
@@ -156,12 +155,6 @@ class Units:
         except (OSError, EOFError) as error:
             raise TryAgainError(f"the connection to D-Bus was lost: {error}") from None
         return {name: value for name, (_, value) in message.body[1].items()}
-
-    def _path(self, unit: str) -> str:
-        """Return the unit's object as sd_bus_path_encode(3) makes it; systemd loads the unit where it is not."""
-        if unit not in self._paths:
-            self._paths[unit] = f"{_MANAGER.object_path}/unit/{_STRANGE.sub(_escaped, unit)}"
-        return self._paths[unit]
 
     def _properties(self, path: str, interface: str) -> Mapping[str, Any]:
         reply = self._ask(Properties(DBusAddress(path, _BUS_NAME, interface)).get_all())
@@ -290,6 +283,11 @@ class _Following:
         refused = state.result if state.result in _REFUSED else ""
         reason = ExitReason.REFUSED if refused else _reason(state, self._asked_to_stop > 0)
         return Exit(reason, state.code, seconds, adopted=self._adopted, detail=refused)
+
+
+def _path(unit: str) -> str:
+    """Return the unit's object as sd_bus_path_encode(3) makes it; systemd loads the unit where it is not."""
+    return f"{_MANAGER.object_path}/unit/{_STRANGE.sub(_escaped, unit)}"
 
 
 def _escaped(found: re.Match[str]) -> str:

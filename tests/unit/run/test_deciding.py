@@ -47,11 +47,6 @@ class Starter:
 
     orders: list[Order] = field(default_factory=list)
     go: threading.Event = field(default_factory=threading.Event)
-    rehearsals: list[str] = field(default_factory=list)
-
-    def rehearse(self, context: Context, name: str) -> None:
-        self.rehearsals.append(name)
-        raise UsageError("what is wrong is told when it counts")
 
     def run(self, context: Context, order: Order, watcher: Any, stop: StopSwitch) -> Exit:
         self.orders.append(order)
@@ -525,15 +520,3 @@ def test_the_daemon_says_when_everything_is_due_and_what_it_is_behind_with(place
     daemon.agenda._is_behind.set()
     assert daemon.standing()["behind"]
     assert isinstance(daemon.agenda._plan.schedule, Schedule)
-
-
-def test_a_start_is_rehearsed_once_shortly_before_it_and_one_that_fails_costs_nothing(place: Make) -> None:
-    with_clock = place(hour=1, pipelines=AT_TWO)
-    daemon = with_clock.daemon()
-    for seconds in (1000, 5, 3, 1, 0.2):
-        with_clock.clock.instant = datetime(2026, 3, 5, 2, tzinfo=UTC) - timedelta(seconds=seconds)
-        daemon.agenda._rehearse()
-    wait_until(lambda: with_clock.starter.rehearsals, 20)
-    daemon.agenda.start(Order("other"))  # the thread goes on, and has nothing else to do before this
-    with_clock.begun("other")
-    assert with_clock.starter.rehearsals == ["day"]

@@ -25,8 +25,6 @@ class Killed:
     def run(self, *_: Any) -> Exit:
         return Exit(ExitReason.SIGNALLED, 137, 0.1)
 
-    def rehearse(self, *_: Any) -> None: ...
-
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_run_that_is_given_up_is_told_as_the_run_that_began(
