@@ -243,6 +243,8 @@ run_tests() {
   install_package "[test]"
   cd -- "$root"
   export PATH="$venv/bin:$PATH"
+  # Where it is set (some images do), each of the thousand processes that the tests start compiles all of Huracan anew.
+  unset PYTHONDONTWRITEBYTECODE
   trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # where a step fails, nothing goes on behind
   beside mypy
   step ruff check .

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.metadata import entry_points
 from pathlib import Path
 
-from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.plugin.installed import own_plugins
+from huracan.plugin.manager import Plugins
 from huracan.run.graph import ordered
 
 PICTURE = Path(__file__).resolve().parent / "images" / "hooks.svg"
@@ -128,9 +128,7 @@ def _lines(moment: Moment, top: int) -> Iterator[str]:
 
 def bundled() -> Plugins:
     """Load the bundled plugins alone."""
-    return Plugins(
-        [each for each in entry_points(group="huracan") if each.dist and each.dist.name == HOST_DISTRIBUTION]
-    )
+    return Plugins(own_plugins())
 
 
 def main() -> int:

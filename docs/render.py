@@ -14,7 +14,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ from huracan.errors import ExitCode
 from huracan.plugin import spec
 from huracan.plugin.changes import Release, read_changes, recorded
 from huracan.plugin.deprecations import DEPRECATIONS
-from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.plugin.installed import own_plugins
+from huracan.plugin.manager import Plugins
 from huracan.plugin.settings import compose_settings
 from huracan.run.plan import GIVEN_UP_CODE
 from huracan.units.declared import COMMAND, declared
@@ -140,9 +140,7 @@ The form is that of [exports](exports.md) as CSV. What a night's report is and w
 
 def bundled() -> Plugins:
     """Load the bundled plugins alone: what else is installed here is no part of the documents."""
-    return Plugins(
-        [entry for entry in entry_points(group="huracan") if entry.dist and entry.dist.name == HOST_DISTRIBUTION]
-    )
+    return Plugins(own_plugins())
 
 
 def documents() -> dict[str, str]:

@@ -43,8 +43,10 @@ class Section(BaseModel):
     """Base of every settings model: frozen, unknown keys refused, input never shown in errors (it may be a secret)."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, allow_inf_nan=False
-    )
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, allow_inf_nan=False,
+        # Most of the models of a process are parts of another or of a choice that was not made: a start is quicker.
+        defer_build=True,
+    )  # fmt: skip
 
 
 class PluginSettings(Section):

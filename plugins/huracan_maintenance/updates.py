@@ -13,7 +13,7 @@ from typing import Any
 from huracan.clock import format_instant
 from huracan.context import Context
 from huracan.paths import read_json, write_json
-from huracan.plugin.manager import HOST_DISTRIBUTION
+from huracan.plugin.installed import HOST_DISTRIBUTION
 from huracan.types import JobResult, Outcome, Severity
 from huracan_maintenance.files import update_file
 from huracan_maintenance.settings import MaintenanceSettings

@@ -17,7 +17,7 @@ from huracan.alerts import tell_of_misdeed
 from huracan.context import Context
 from huracan.errors import HuracanError
 from huracan.paths import read_json, write_json
-from huracan.plugin.manager import installed
+from huracan.plugin.installed import installed
 from huracan.plugin.trial import fingerprint
 from huracan.plugin.troubles import take_back
 from huracan.types import FeatureSet

@@ -39,18 +39,18 @@ printf '\\036' >> "$0.received"
 @contextmanager
 def webhook(make: Make, folder: Path) -> Iterator[OtherSide]:
     with _posted_to(lambda request: _titles(request.body)) as (server, took):
-        settings = {"webhook": {"url": f"{server.url}/{SECRET}", "secret": f"{SECRET}-2", "timeout_seconds": 1}}
+        settings = {"webhook": {"url": f"{server.url}/{SECRET}", "secret": f"{SECRET}-2", "timeout_seconds": 3}}
         yield OtherSide(
-            make(settings), make({}), lambda: list(took), **_troubles(server), secrets=[SECRET], seconds=5.0
+            make(settings), make({}), lambda: list(took), **_troubles(server), secrets=[SECRET], seconds=12.0
         )
 
 
 @contextmanager
 def pings(make: Make, folder: Path) -> Iterator[OtherSide]:
     with _posted_to(lambda request: request.body.decode()) as (server, took):
-        settings = {"pings": {"pipelines": {"nightly": f"{server.url}/{SECRET}"}, "timeout_seconds": 1}}
+        settings = {"pings": {"pipelines": {"nightly": f"{server.url}/{SECRET}"}, "timeout_seconds": 3}}
         yield OtherSide(
-            make(settings), make({}), lambda: list(took), **_troubles(server), secrets=[SECRET], seconds=5.0,
+            make(settings), make({}), lambda: list(took), **_troubles(server), secrets=[SECRET], seconds=12.0,
             kind="run.ended", fields={"pipeline": "nightly", "exit_code": 0},
         )  # fmt: skip
 
@@ -112,10 +112,10 @@ def command(make: Make, folder: Path) -> Iterator[OtherSide]:
 
     recover()
     received.touch()
-    settings = {"alert_command": {"run": [str(script)], "timeout_seconds": 1}}
+    settings = {"alert_command": {"run": [str(script)], "timeout_seconds": 3}}
     yield OtherSide(
         make(settings), make({}), told, recover,
-        refuse=lambda: be("refuse"), go_away=go_away, hang=lambda: be("hang"), seconds=5.0,
+        refuse=lambda: be("refuse"), go_away=go_away, hang=lambda: be("hang"), seconds=12.0,
     )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def telegram(make: Make, folder: Path) -> Iterator[OtherSide]:
         server.per_second = 100_000
         settings = {
             "token": server.token, "chats": [OWNER], "base_url": server.url, "per_second_in_chat": 1000,
-            "per_minute_in_group": 60_000, "timeout_seconds": 1,
+            "per_minute_in_group": 60_000, "timeout_seconds": 3,
         }  # fmt: skip
         troubles = _troubles(server, lambda seconds: _too_many(int(seconds)))
         recover = troubles.pop("recover")
@@ -147,7 +147,7 @@ def telegram(make: Make, folder: Path) -> Iterator[OtherSide]:
 
         troubles |= {"recover": unblock, "refuse": lambda: server.blocked.add(OWNER)}
         yield OtherSide(
-            make({"telegram": settings}), make({}), server.text_of, **troubles, secrets=[SECRET], seconds=18.0
+            make({"telegram": settings}), make({}), server.text_of, **troubles, secrets=[SECRET], seconds=30.0
         )  # fmt: skip
 
 
@@ -204,13 +204,13 @@ def smtp(make: Make, folder: Path) -> Iterator[OtherSide]:
     controller.start()
     settings = {
         "host": "127.0.0.1", "port": controller.port, "to": ["owner@example.org"], "security": "none",
-        "timeout_seconds": 1,
+        "timeout_seconds": 3,
     }  # fmt: skip
     try:
         yield OtherSide(
             make({"email": settings}), make({}), lambda: list(box.texts), lambda: box.into(""),
             refuse=lambda: box.into("refuse"), go_away=lambda: box.into("away"), hang=lambda: box.into("hang"),
-            seconds=8.0,
+            seconds=16.0,
         )  # fmt: skip
     finally:
         controller.stop()

@@ -8,19 +8,20 @@ import inspect
 import json
 import subprocess
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from huracan.config import CoreSettings, Settings
 from huracan.plugin import spec
-from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.plugin.installed import own_plugins
+from huracan.plugin.manager import Plugins
 from huracan.run.graph import jobs_to_run
 
 HOOKS = {name for name in vars(spec) if name.startswith("huracan_")}
 BUNDLED = sorted(
-    (entry for entry in entry_points(group="huracan") if entry.dist and entry.dist.name == HOST_DISTRIBUTION),
+    own_plugins(),
     key=lambda entry: entry.name,
 )
 HEAVY = {

@@ -10,7 +10,6 @@ import inspect
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -21,16 +20,15 @@ from huracan.cli.main import make_parser
 from huracan.cli.settings_text import sections
 from huracan.errors import UsageError
 from huracan.plugin import spec
-from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.plugin.installed import own_plugins
+from huracan.plugin.manager import Plugins
 
 PLACEHOLDERS = {"NAME", "PIPELINE"}
 
 
 @pytest.fixture(scope="module")
 def plugins() -> Plugins:
-    return Plugins(
-        [each for each in entry_points(group="huracan") if each.dist and each.dist.name == HOST_DISTRIBUTION]
-    )
+    return Plugins(own_plugins())
 
 
 @pytest.fixture(scope="module")

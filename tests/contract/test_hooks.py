@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from huracan.context import Context
 from huracan.errors import StopRequested
 from huracan.market.candles import COLUMNS, Candles
 from huracan.plugin import spec
-from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.plugin.installed import own_plugins
+from huracan.plugin.manager import Plugins
 from huracan.plugin.status import PluginStatus
 from huracan.store import RunState
 from huracan.table_files import write_table
@@ -279,6 +280,4 @@ def test_every_hook_is_documented_for_authors_with_its_signature(hook: str, repo
 
 
 def _bundled() -> Plugins:
-    return Plugins(
-        [entry for entry in entry_points(group="huracan") if entry.dist and entry.dist.name == HOST_DISTRIBUTION]
-    )
+    return Plugins(own_plugins())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import pytest
 from contract.other_sides import SIDES
 from huracan.clock import FixedClock, milliseconds
 from huracan.context import Context
-from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.plugin.installed import own_plugins
+from huracan.plugin.manager import Plugins
 from huracan.testing import (
     ExchangeCase,
     assert_exchange,
@@ -29,7 +30,7 @@ from huracan.testing.made_up import walk
 from servers.binance import HOUR, BinanceServer, made_up, symbol_entry
 
 BUNDLED = sorted(
-    (entry for entry in entry_points(group="huracan") if entry.dist and entry.dist.name == HOST_DISTRIBUTION),
+    own_plugins(),
     key=lambda entry: entry.name,
 )
 PLUGINS = Plugins(BUNDLED)

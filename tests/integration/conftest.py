@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from forked import run_huracan
 from huracan.testing.contexts import lay_ready_database
 
 STABLE = ("model.bin", "metrics.json", "features.json")
@@ -37,10 +38,8 @@ class Night:
         return [sys.executable, "-m", "huracan", "-c", str(self.file), *arguments]
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments), check=False, capture_output=True, text=True, timeout=1200,
-            env={**self.environment(), **environment},
-        )  # fmt: skip
+        settings = ("-c", str(self.file))
+        return run_huracan(*settings, *arguments, env={**self.environment(), **environment}, timeout=1200)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

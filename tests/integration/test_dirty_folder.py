@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from .conftest import ROSTER
+
 NOW = 1_703_894_400_000
 """2023-12-30 in ms."""
 
@@ -56,7 +58,8 @@ def test_the_night_goes_on_with_the_sound_files_and_says_what_is_wrong_with_the_
             "universe": {"quote": "USDT", "top": 20},
             "candles": {"timeframe": "1h", "days": 90},
             "training": {"folds": 3},
-        }
+        },
+        plugins=ROSTER,
     )
     ended = night.run("run", "nightly", "--as-of", "2023-12-30")
     assert ended.returncode == 3, ended.stderr[-3000:]

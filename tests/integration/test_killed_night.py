@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from .conftest import ROSTER
+
 pytestmark = pytest.mark.slow
 
 SETTINGS = {
@@ -34,7 +36,7 @@ def completed(night: Any) -> dict[str, int]:
 
 @pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.soak)])
 def test_a_night_that_is_killed_many_times_ends_as_if_it_never_was(times: int, make_night: Callable[..., Any]) -> None:
-    calm, killed = make_night(SETTINGS, "calm"), make_night(SETTINGS, "killed")
+    calm, killed = (make_night(SETTINGS, name, ROSTER) for name in ("calm", "killed"))
     started = time.perf_counter()
     assert calm.run(*AS_OF).returncode == 0
     whole = time.perf_counter() - started

@@ -15,6 +15,8 @@ PLUGIN = Path(__file__).with_name("trial_plugin")
 WORKSPACE = "/var/lib/huracan-trial"
 _SETTINGS = "/etc/huracan/settings.yaml"
 _ASIDE = "/root/settings-aside.yaml"
+_ALL = "huracan.target 'huracan*.timer' 'huracan*.service'"
+"""Not the slice: the stop of it is cancelled by a start that comes meanwhile, and fails."""
 _SITE = "/opt/huracan/current/lib/python3*/site-packages"
 _PIP = "/opt/huracan/current/bin/python -m pip install --quiet --disable-pip-version-check --no-deps"
 _SYSTEM = "/etc/systemd/system"
@@ -62,7 +64,7 @@ class Trial:
         return self.install_units("--no-start")
 
     def remove(self) -> None:
-        self.box.bash(f"systemctl stop huracan.target 'huracan*'; rm -rf {_SITE}/huracan_trial* {WORKSPACE}")
+        self.box.bash(f"systemctl stop {_ALL}; rm -rf {_SITE}/huracan_trial* {WORKSPACE}")
         self.box.bash(f"rm -rf {_SITE}/huracan_stranger*")
         self.box.bash(
             f"cp -p {_ASIDE} {_SETTINGS}; mv {_ASIDE}.few {FEW_SERVICES}; rm -f {_SYSTEM}/huracan*.d/90-*.conf"
@@ -90,7 +92,7 @@ class Trial:
 
     def afresh(self, scheduler: str = "daemon", orders: str = "", *, bundled: str = "", **pipelines: str) -> None:
         """Start everything on an empty workspace, with these orders for the second job. Timers were due before."""
-        self.box.bash(f"systemctl stop huracan.target 'huracan*'; systemctl reset-failed; rm -rf {WORKSPACE}")
+        self.box.bash(f"systemctl stop {_ALL}; systemctl reset-failed; rm -rf {WORKSPACE}")
         self.settings(scheduler, bundled=bundled, **pipelines)
         if self._settings != self._unit_settings:
             self.install_units("--no-start")

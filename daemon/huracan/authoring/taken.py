@@ -10,7 +10,8 @@ from huracan.authoring.package import Package
 from huracan.cli.commands import BUILT_IN, INTERNAL
 from huracan.config import CHOICE_SECTIONS, CORE_SECTIONS
 from huracan.errors import UsageError
-from huracan.plugin.manager import Plugins, installed
+from huracan.plugin.installed import installed
+from huracan.plugin.manager import Plugins
 
 __all__ = ["refuse_taken"]
 

@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from huracan.cli.failures import guarded
 
     words = list(sys.argv[1:] if argv is None else argv)
+    # Nothing of ours is a plugin of pydantic's, and it would read the metadata of everything that is installed for one.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _make_streams_safe()
     return guarded(lambda: _dispatch(words), as_json="--json" in words)
 

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _require(name: str) -> None:
     """Raise UsageError for a name that no plugin has, or more than one."""
-    from huracan.plugin.manager import installed
+    from huracan.plugin.installed import installed
     from huracan.settings_sources import nearest
 
     names = [each.name for each in installed()]

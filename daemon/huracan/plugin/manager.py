@@ -8,9 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field, replace
-from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
@@ -21,6 +20,14 @@ from huracan.plugin import spec
 from huracan.plugin.api import judge
 from huracan.plugin.deprecations import Deprecation, collecting, old_fields
 from huracan.plugin.fields import wrong_field
+from huracan.plugin.installed import (
+    HOST_DISTRIBUTION,
+    EntryPointLike,
+    in_fixed_order,
+    installed,
+    origin_of,
+    strangers,
+)
 from huracan.plugin.patience import at_most
 from huracan.plugin.status import PluginInfo, PluginStatus
 from huracan.plugin.trial import SECONDS, Trials
@@ -28,30 +35,10 @@ from huracan.plugin.trial import SECONDS, Trials
 if TYPE_CHECKING:
     from huracan.plugin.trace import Tracer
 
-__all__ = ["HOST_DISTRIBUTION", "EntryPointLike", "Plugins", "installed"]
-
-HOST_DISTRIBUTION = "huracan-engine"
-GROUP = "huracan"
+__all__ = ["Plugins"]
 
 _log = logging.getLogger(__name__)
 _V = TypeVar("_V")
-
-
-class DistributionLike(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-
-
-class EntryPointLike(Protocol):
-    """What is needed of :class:`importlib.metadata.EntryPoint`; tests bring their own."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def dist(self) -> DistributionLike | None: ...
-    def load(self) -> Any: ...
 
 
 @dataclass
@@ -106,8 +93,8 @@ class Plugins:
         self._extra: list[PluginInfo] = []
         self._without_features: dict[str, str] = {}
         self._patience = SECONDS if trials is None else trials.seconds
-        ordered = _in_fixed_order(installed() if found is None else found)
-        self._unsafe = {} if trials is None else trials.refused(_strangers(ordered, disable, only))
+        ordered = in_fixed_order(installed() if found is None else found)
+        self._unsafe = {} if trials is None else trials.refused(strangers(ordered, disable, only))
         for entry_point in ordered:
             self._load(entry_point, disable, only)
         for name in self._strict - self._entries.keys():
@@ -120,13 +107,7 @@ class Plugins:
 
     def _load(self, entry_point: EntryPointLike, disable: Sequence[str], only: Sequence[str] | None) -> None:
         name = entry_point.name
-        distribution = entry_point.dist
-        info = PluginInfo(
-            name,
-            distribution.name if distribution else "unknown",
-            distribution.version if distribution else "",
-            PluginStatus.ENABLED,
-        )
+        info = PluginInfo(name, *origin_of(entry_point), PluginStatus.ENABLED)
         if name in self._entries:
             owner = self._entries[name].info.distribution
             error = f"the name {name} is taken by {owner}; both {owner} and {info.distribution} declare it"
@@ -373,8 +354,7 @@ class Plugins:
             answers.values_by_name[name], answers.owners[name] = value, plugin
         elif wanted is None or wanted != holder:
             self._refuse(plugin, kind, name, holder or "another plugin")
-            strangers = holder is not None and self._entries[holder].info.distribution != HOST_DISTRIBUTION
-            if strangers and holder is not None and holder != plugin:
+            if holder is not None and holder != plugin and self.is_strange(holder):
                 # Between two strangers nobody is right by default: install order must not decide what trades.
                 self._refuse(holder, kind, name, plugin)
                 del answers.values_by_name[name], answers.owners[name]
@@ -387,30 +367,6 @@ class Plugins:
             f"the {kind} {name} of plugin {plugin} is refused, plugin {other} has one of that name; "
             f'choose with plugins.prefer: {{"{kind}:{name}": "{plugin}"}}',
         )
-
-
-def installed() -> list[EntryPointLike]:
-    """Return the entry points of all installed plugins, in no order."""
-    return list(entry_points(group=GROUP))
-
-
-def _strangers(found: Iterable[EntryPointLike], disable: Sequence[str], only: Sequence[str] | None) -> list[EntryPoint]:
-    """Return the installed plugins of other distributions that are to be loaded; stand-ins have no files to look at."""
-    return [
-        each for each in found
-        if isinstance(each, EntryPoint) and each.dist is not None and each.dist.name != HOST_DISTRIBUTION
-        and each.name not in disable and (only is None or each.name in only)
-    ]  # fmt: skip
-
-
-def _in_fixed_order(found: Iterable[EntryPointLike]) -> list[EntryPointLike]:
-    """Host first, then by distribution and name: the order of ``sys.path`` decides nothing."""
-
-    def key(entry_point: EntryPointLike) -> tuple[bool, str, str]:
-        distribution = entry_point.dist.name if entry_point.dist else ""
-        return distribution != HOST_DISTRIBUTION, distribution, entry_point.name
-
-    return sorted(found, key=key)
 
 
 def _misuse(module: ModuleType) -> str | None:

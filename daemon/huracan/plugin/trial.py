@@ -14,11 +14,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.metadata import Distribution, EntryPoint
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from huracan import API_VERSION, __version__
+from huracan.plugin.installed import origin_of
 
 __all__ = ["MEMORY_MIB", "SECONDS", "Trials", "fingerprint"]
 
@@ -94,7 +95,7 @@ class Trials:
         from huracan.paths import write_json
 
         self.done[mark] = reason
-        name, distribution, version = entry_point.name, *_distribution(entry_point)
+        name, distribution, version = entry_point.name, *origin_of(entry_point)
         told = {"schema": 1, "plugin": name, "distribution": distribution, "version": version, "reason": reason}
         if folder := next(filter(_may_write, self.folders), None):
             with suppress(OSError, HuracanError):
@@ -117,7 +118,7 @@ class Trials:
 
 def key_of(entry_point: EntryPoint) -> Key:
     """Return distribution and name of a plugin."""
-    return _distribution(entry_point)[0], entry_point.name
+    return origin_of(entry_point).name, entry_point.name
 
 
 def fingerprint(entry_point: EntryPoint) -> str:
@@ -128,18 +129,13 @@ def fingerprint(entry_point: EntryPoint) -> str:
     """
     import hashlib  # loads OpenSSL, which a daemon without strangers does without
 
-    parts: list[object] = [*_distribution(entry_point), entry_point.name, entry_point.value]
+    parts: list[object] = [*origin_of(entry_point), entry_point.name, entry_point.value]
     parts += [sys.version, __version__, API_VERSION]
     parts += [_modified(folder) for folder in sys.path if folder.endswith(_INSTALLED)]
     folder = _own_folder(entry_point.value)
     if folder is not None:
         parts += _files(folder)
     return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
-
-
-def _distribution(entry_point: EntryPoint) -> tuple[str, str]:
-    found: Distribution | None = entry_point.dist
-    return ("unknown", "") if found is None else (found.name, found.version)
 
 
 def _modified(path: str | Path) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from huracan.plugin.manager import HOST_DISTRIBUTION, EntryPointLike, installed
+from huracan.plugin.installed import EntryPointLike, own_plugins
 from huracan.plugin.status import PluginStatus
 from huracan.types import Job
 
@@ -28,7 +28,7 @@ def absent_jobs(plugins: Plugins) -> dict[str, Job]:
 @cache
 def _own() -> tuple[EntryPointLike, ...]:
     """Look them up once in a process: that takes longer than a due job may wait."""
-    return tuple(entry for entry in installed() if entry.dist is not None and entry.dist.name == HOST_DISTRIBUTION)
+    return tuple(own_plugins())
 
 
 def _jobs_of(entry: EntryPointLike) -> Iterator[Job]:

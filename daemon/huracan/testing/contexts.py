@@ -19,7 +19,8 @@ from huracan.config import LoggingSettings, RawSettings
 from huracan.context import Context, Progress, RunInfo
 from huracan.errors import SettingsError
 from huracan.paths import Paths
-from huracan.plugin.manager import EntryPointLike, Plugins, installed
+from huracan.plugin.installed import EntryPointLike, installed
+from huracan.plugin.manager import Plugins
 from huracan.plugin.settings import compose_settings
 from huracan.settings_sources import Layer, Origin, merge
 from huracan.store import Store

@@ -15,7 +15,7 @@ from typing import Any
 
 from huracan.context import Context
 from huracan.errors import HuracanError
-from huracan.plugin.manager import HOST_DISTRIBUTION, installed
+from huracan.plugin.installed import own_plugins
 from huracan.testing.plugin_rules.running import DAY
 from huracan.testing.plugin_rules.subject import KINDS, Subject, find
 from huracan.testing.plugins import check_plugin
@@ -104,7 +104,7 @@ class _Matrix:
                 yield Checked(who, results)
 
     def _plugins(self) -> list[str]:
-        bundled = [each.name for each in installed() if each.dist and each.dist.name == HOST_DISTRIBUTION]
+        bundled = [each.name for each in own_plugins()]
         return [*bundled, *([] if self.subject.name in bundled else [self.subject.name])]
 
     def _folder(self) -> Path:

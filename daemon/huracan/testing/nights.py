@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from huracan.context import Context
-from huracan.plugin.manager import EntryPointLike
+from huracan.plugin.installed import EntryPointLike
 from huracan.run.graph import jobs_to_run
 from huracan.run.heartbeat import NotifyProgress, ProgressEvent
 from huracan.run.pipeline import Machinery, RunResult, run_pipeline

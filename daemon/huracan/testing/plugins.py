@@ -43,7 +43,7 @@ from pathlib import Path
 from typing import Any
 
 from huracan.context import Context
-from huracan.plugin.manager import HOST_DISTRIBUTION, EntryPointLike, installed
+from huracan.plugin.installed import EntryPointLike, installed, own_plugins
 from huracan.testing.contexts import make_context
 from huracan.testing.plugin_rules.answers import answer_rules
 from huracan.testing.plugin_rules.importing import importing_rules
@@ -94,7 +94,7 @@ def _rules(
 ) -> Iterator[Rule]:
     def context() -> Context:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huracan-kit-")))
-        bundled = [each.name for each in installed() if each.dist is not None and each.dist.name == HOST_DISTRIBUTION]
+        bundled = [each.name for each in own_plugins()]
         extra = [] if any(each.name == subject.name for each in installed()) else [subject.entry]
         made = make_context(folder / "work", settings, plugins=[*bundled, subject.name], extra=extra)
         stack.callback(made.store.close)

@@ -21,7 +21,7 @@ MakeContext = Callable[..., Context]
 @pytest.fixture
 def context(make_context: MakeContext, switch: PingServer) -> Context:
     """A night with a dead-man's switch."""
-    settings = {"pings": {"pipelines": {"nightly": f"{switch.address}/"}, "timeout_seconds": 2}}
+    settings = {"pings": {"pipelines": {"nightly": f"{switch.address}/"}, "timeout_seconds": 20}}
     return make_context(settings, plugins=("alerts",), as_of=datetime(2026, 11, 21, 2, tzinfo=UTC))
 
 

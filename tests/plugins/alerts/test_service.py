@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from forked import run_huracan
 from huracan.alerts.courier import delivering
 from huracan.context import Context
 from huracan.store import AuditEntry, OutboxState
@@ -38,9 +39,7 @@ def huracan(command: Callable[..., list[str]]) -> Callable[..., subprocess.Compl
     environment = {**os.environ, "HURACAN_PLUGINS_ONLY": "alerts,monitor", "COLUMNS": "160"}
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*words), capture_output=True, text=True, env=environment, timeout=60, check=False
-        )  # fmt: skip
+        return run_huracan(*command(*words)[3:], env=environment, timeout=60)
 
     return call
 

@@ -29,7 +29,7 @@ MakeContext = Callable[..., Context]
 @pytest.fixture
 def deliver(make_context: MakeContext, hook: HookServer) -> Callable[..., None]:
     def call(message: Message, **settings: Any) -> None:
-        given = {"url": f"{hook.url}/in?token=swordfish", "secret": "shared-secret", "timeout_seconds": 1, **settings}
+        given = {"url": f"{hook.url}/in?token=swordfish", "secret": "shared-secret", "timeout_seconds": 20, **settings}
         webhook.deliver(make_context({"webhook": given}, plugins=("alerts",)), message)
 
     return call
@@ -80,7 +80,7 @@ def test_where_the_answer_is_lost_the_message_may_have_arrived(
 ) -> None:
     hook.faults.append(once(fault))
     with pytest.raises(DeliveryError, match="did not answer") as caught:
-        deliver(make_message())
+        deliver(make_message(), timeout_seconds=1)
     assert (caught.value.permanent, caught.value.uncertain) == (False, True)
 
 
@@ -91,7 +91,7 @@ def test_a_server_that_drips_headers_is_left_in_time(deliver: Callable[..., None
             connection, _ = listener.accept()
             with connection, suppress(OSError):
                 connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-                for _ in range(20):
+                for _ in range(100):
                     time.sleep(0.3)
                     connection.sendall(b"x")
 
@@ -99,10 +99,10 @@ def test_a_server_that_drips_headers_is_left_in_time(deliver: Callable[..., None
         thread.start()
         before = time.monotonic()
         with pytest.raises(DeliveryError, match="did not answer") as caught:
-            deliver(make_message(), url=f"http://127.0.0.1:{listener.getsockname()[1]}/")
+            deliver(make_message(), url=f"http://127.0.0.1:{listener.getsockname()[1]}/", timeout_seconds=1)
         took = time.monotonic() - before
         thread.join()
-    assert took < 4
+    assert took < 15
     assert caught.value.uncertain
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from forked import run_huracan
 from huracan import hookimpl
 from huracan.config import Section, SettingsPath
 from huracan.context import Context
@@ -138,7 +138,6 @@ def huracan(tmp_path: Path, workspace: Path) -> Huracan:
         file = tmp_path / "settings.yaml"
         values = {"workspace": str(workspace), "plugins": {"only": ["remote", "backup"]}, **settings}
         file.write_text(yaml.safe_dump(values))
-        command = [sys.executable, "-m", "huracan", "-c", str(file), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        return run_huracan("-c", str(file), *words)
 
     return run

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from forked import run_huracan
 
 Write = Callable[..., Path]
 Huracan = Callable[..., subprocess.CompletedProcess[str]]
@@ -25,8 +26,7 @@ def huracan(tmp_path: Path, workspace: Path, remote_folder: Path) -> Huracan:
             "plugins": {"only": ["remote"]}, "sync": {"settle_seconds": 0.1}, **settings,
         }  # fmt: skip
         file.write_text(yaml.safe_dump(values))
-        command = [sys.executable, "-m", "huracan", "-c", str(file), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        return run_huracan("-c", str(file), *words)
 
     return run
 
@@ -113,7 +113,6 @@ def test_what_was_pruned_does_not_come_back_from_an_older_day(
 
 def test_common_options_may_stand_behind_a_sub_command(huracan: Huracan, tmp_path: Path) -> None:
     huracan("sync", "status")
-    command = [sys.executable, "-m", "huracan", "sync", "status", "-c", str(tmp_path / "settings.yaml"), "--no-color"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = run_huracan("sync", "status", "-c", str(tmp_path / "settings.yaml"), "--no-color")
     assert (done.returncode, done.stderr) == (0, "")
     assert "0 of 0 files are safe" in done.stdout

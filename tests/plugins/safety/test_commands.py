@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from forked import run_huracan
 from huracan.alerts.trading import tell_changes
 from huracan.testing import make_context
 from huracan_safety.evaluate import evaluate
@@ -27,12 +27,9 @@ def huracan(tmp_path: Path, workspace: Path) -> Run:
     file = tmp_path / "settings.yaml"
     file.write_text(f"workspace: {workspace}\nplugins: {{only: [safety]}}\nsafety: {{volatility_unknown: normal}}\n")
 
-    def run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "huracan", "-c", str(file), *arguments]
+    def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         clean = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-        return subprocess.run(
-            command, env=clean, input=text, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60
-        )
+        return run_huracan("-c", str(file), *arguments, env=clean, text=text, cwd=tmp_path, timeout=60)
 
     return run
 

@@ -16,7 +16,7 @@ from servers.telegram import TelegramServer
 OWNER, GROUP = 77, -500
 FAST = {
     "per_second_in_chat": 1000, "per_minute_in_group": 60000, "per_second": 1000, "poll_seconds": 1,
-    "timeout_seconds": 2,
+    "timeout_seconds": 20,
 }  # fmt: skip
 
 

@@ -177,12 +177,12 @@ def test_help_names_every_command_of_every_plugin(make_context: Callable[..., Co
 
 
 def test_every_command_of_a_bundled_plugin_can_be_called() -> None:
-    from importlib.metadata import entry_points
 
-    from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+    from huracan.plugin.installed import own_plugins
+    from huracan.plugin.manager import Plugins
     from huracan.run.references import resolve
 
-    bundled = [each for each in entry_points(group="huracan") if each.dist and each.dist.name == HOST_DISTRIBUTION]
+    bundled = own_plugins()
     for name, command in Plugins(bundled).chat_commands().items():
         assert callable(resolve(command.run, name))
         assert name.isidentifier()

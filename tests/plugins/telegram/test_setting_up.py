@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from forked import run_huracan
 from huracan.context import Context
 from huracan.types import CheckState
 from huracan_telegram.check import look
@@ -28,8 +28,7 @@ def find_chat(folder: Path, server: TelegramServer, *options: str) -> subprocess
     settings = {"workspace": str(folder / "work"), "telegram": {"token": server.token, "base_url": server.url}}
     file = folder / "settings.yaml"
     file.write_text(json.dumps(settings), "utf-8")
-    command = [sys.executable, "-m", "huracan", "-c", str(file), "telegram", "find-chat", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return run_huracan("-c", str(file), "telegram", "find-chat", *options, timeout=60)
 
 
 def test_find_chat_shows_who_writes_and_what_to_write_into_the_settings(tmp_path: Path, server: TelegramServer) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -13,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from forked import run_huracan
 from huracan.context import Context
 from huracan.errors import UsageError
 from huracan.paths import read_json, verify_checksums, write_json
@@ -120,8 +119,7 @@ def test_the_command_lists_tells_and_rolls_back(two_reigns: Context, tmp_path: P
     two_reigns.store.close()
 
     def said(*words: str) -> Any:
-        command = [sys.executable, "-m", "huracan", "-c", str(settings), "champions", *words, "--json"]
-        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        return json.loads(run_huracan("-c", str(settings), "champions", *words, "--json").stdout)
 
     assert [row["symbol"] for row in said()["champions"]] == ["EDGE-USDT"]
     assert len(said("history", "edge-usdt")["reigns"]) == 2

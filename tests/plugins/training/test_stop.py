@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from forked import run_huracan
 from huracan_training.coin import CoinTask, Source
 from huracan_training.job import by_priority
 from waiting import wait_until
@@ -46,7 +47,9 @@ def write_settings(folder: Path, workspace: str) -> Path:
 def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What the night leaves where nobody stops it."""
     settings = write_settings(tmp_path_factory.mktemp("calm"), "calm")
-    subprocess.run(command(settings, "run", "nightly", "--as-of", AS_OF), check=True, capture_output=True, env=ROSTER)
+    assert (
+        run_huracan(*command(settings, "run", "nightly", "--as-of", AS_OF)[3:], env=ROSTER, timeout=600).returncode == 0
+    )
     return models(settings)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from forked import run_huracan
 from huracan.context import Context
 from huracan.errors import DataError
 from huracan.types import Outcome
@@ -58,8 +58,7 @@ def test_nothing_left_says_which_rules_dropped_most_and_is_stored_all_the_same(
 
 
 def huracan(file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "huracan", "-c", str(file), "universe", "show", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+    return run_huracan("-c", str(file), "universe", "show", *arguments)
 
 
 def test_show_explains_the_selection_in_force_at_a_date(make_context: Callable[..., Context], tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from forked import run_huracan
 from packages import DEMO, lay_metadata
 
 Finished = subprocess.CompletedProcess[str]
@@ -43,10 +43,7 @@ def huracan(tmp_path: Path) -> Callable[..., Finished]:
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith("HURACAN_") and name != "COLUMNS"
         }
-        return subprocess.run(
-            [sys.executable, "-m", "huracan", *arguments],
-            cwd=tmp_path, env={**clean, **environment}, capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+        return run_huracan(*arguments, cwd=tmp_path, env={**clean, **environment}, timeout=60)
 
     return run
 

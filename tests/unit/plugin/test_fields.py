@@ -8,7 +8,8 @@ import pytest
 
 from huracan import hookimpl
 from huracan.plugin.fields import wrong_field
-from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins, installed
+from huracan.plugin.installed import own_plugins
+from huracan.plugin.manager import Plugins
 from huracan.plugin.status import PluginStatus
 from huracan.testing import stand_in
 from huracan.types import Check, Command, FeatureSet, Job, Resources
@@ -53,7 +54,7 @@ def test_a_right_value_is_right(value: Any) -> None:
 
 
 def test_all_values_of_the_bundled_plugins_are_right() -> None:
-    bundled = [each for each in installed() if each.dist is not None and each.dist.name == HOST_DISTRIBUTION]
+    bundled = own_plugins()
     plugins = Plugins(bundled)
     asked = (
         plugins.settings, plugins.jobs, plugins.services, plugins.checks, plugins.exchanges, plugins.universe_rules,

@@ -10,7 +10,8 @@ import pytest
 
 from huracan import hookimpl
 from huracan.errors import PluginError, SettingsError
-from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.plugin.installed import HOST_DISTRIBUTION
+from huracan.plugin.manager import Plugins
 from huracan.plugin.status import PluginStatus
 from huracan.testing import StandInEntryPoint, stand_in
 from huracan.types import Check, CheckResult, CheckState, FeatureSet, Job

@@ -11,7 +11,8 @@ import pytest
 
 from huracan import hookimpl
 from huracan.plugin import manager
-from huracan.plugin.manager import HOST_DISTRIBUTION, Plugins
+from huracan.plugin.installed import HOST_DISTRIBUTION
+from huracan.plugin.manager import Plugins
 from huracan.plugin.patience import TooSlowError, at_most
 from huracan.plugin.status import PluginStatus
 from huracan.testing import stand_in

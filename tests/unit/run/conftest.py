@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from forked import run_huracan
 from huracan.testing.contexts import lay_ready_database
 
 HEAD = """
@@ -56,10 +57,7 @@ class Program:
         return [sys.executable, "-m", "huracan", "-c", str(self.file), *words]
 
     def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words), check=False, capture_output=True, text=True, timeout=120,
-            env=self.environment(**environment),
-        )  # fmt: skip
+        return run_huracan("-c", str(self.file), *words, env=self.environment(**environment))
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         with (self.folder / "stderr").open("a") as errors:

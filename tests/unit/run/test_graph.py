@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from huracan import hookimpl
 from huracan.config import JobOverride
 from huracan.errors import PluginError, UsageError
-from huracan.plugin.manager import Plugins, installed
+from huracan.plugin.installed import installed
+from huracan.plugin.manager import Plugins
 from huracan.run.absent import absent_jobs
 from huracan.run.graph import jobs_of, ordered, overridden, unknown_before
 from huracan.testing import stand_in

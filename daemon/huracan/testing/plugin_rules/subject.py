@@ -12,7 +12,8 @@ from typing import Any
 
 from huracan import types as values
 from huracan.plugin import spec
-from huracan.plugin.manager import HOST_DISTRIBUTION, EntryPointLike, Plugins, installed
+from huracan.plugin.installed import EntryPointLike, installed, is_own, own_plugins
+from huracan.plugin.manager import Plugins
 from huracan.testing.limits import signals_kept, within
 from huracan.testing.rules import NotAskedError
 
@@ -64,7 +65,7 @@ class Subject:
 
     @property
     def is_bundled(self) -> bool:
-        return self.entry.dist is not None and self.entry.dist.name == HOST_DISTRIBUTION
+        return is_own(self.entry)
 
     @cached_property
     def module(self) -> ModuleType:
@@ -125,5 +126,5 @@ class Subject:
 @cache
 def bundled_but(name: str) -> Plugins:
     """Load the bundled plugins without the one of this name."""
-    found = [each for each in installed() if each.dist is not None and each.dist.name == HOST_DISTRIBUTION]
+    found = own_plugins()
     return Plugins([each for each in found if each.name != name])
