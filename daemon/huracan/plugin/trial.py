@@ -72,6 +72,10 @@ class Trials:
         reasons = {key_of(each): self._known(mark) or "" for mark, each in marks.items()}
         return {key: reason for key, reason in reasons.items() if reason}
 
+    def note(self, entry_point: EntryPoint, reason: str) -> None:
+        """Remember how the trial of a plugin went, as it is now: why it is refused, empty where it is not."""
+        self._keep(fingerprint(entry_point), entry_point, reason)
+
     def _known(self, mark: str) -> str | None:
         """Return what is known: why it is refused, empty where it is not, None where it is to be tried."""
         import json

@@ -29,7 +29,7 @@ def opened(server: Sshd, **more: Any) -> SftpStore:
 
 
 def test_it_does_what_every_remote_store_does(sshd: Sshd, tmp_path: Path) -> None:
-    assert_remote_store(lambda: opened(sshd), tmp_path, entries=1000, big=40 * MB)
+    assert_remote_store(lambda: opened(sshd), tmp_path, entries=250, big=40 * MB)
 
 
 @pytest.mark.soak

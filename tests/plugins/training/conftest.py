@@ -192,6 +192,23 @@ def fill(paths: Paths, symbols: Sequence[str], rows: int, later: int, failed: Se
     write_json(paths.candle_report(as_of.date()), candle_report)
 
 
+@pytest.fixture
+def worked_once(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Context]:
+    """Open a context on a workspace as work left it, which is done for the first test that asks for this name."""
+
+    def open_on(name: str, opened: Callable[[], Context], work: Callable[[Context], None]) -> Context:
+        kept = tmp_path_factory.getbasetemp() / f"worked-{name}"
+        if kept.exists():
+            shutil.copytree(kept, workspace, symlinks=True, dirs_exist_ok=True)
+            return opened()
+        context = opened()
+        work(context)
+        shutil.copytree(workspace, kept, symlinks=True)
+        return context
+
+    return open_on
+
+
 @pytest.fixture(scope="session")
 def schemas() -> Callable[[str, Any], None]:
     """Check a value against a schema that the plugin ships."""

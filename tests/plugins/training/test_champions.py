@@ -23,19 +23,22 @@ EASY = {"samples": 20, "deflated_sharpe": None}
 
 
 @pytest.fixture
-def two_reigns(coins: Make) -> Context:
+def two_reigns(coins: Make, worked_once: Callable[..., Context]) -> Context:
     """Two nights 40 days apart: the second night's model takes the place of one that grew too old."""
     night = coins("EDGE-USDT")
-    first = night.context(gates=EASY)
-    job.run(first)
-    roster.run(first)
-    later = replace(night, as_of=night.as_of + timedelta(days=40)).context(gates=EASY)
-    for name in ("universe_file", "candle_report"):
-        before = getattr(first.paths, name)(first.current_run.run_date)
-        write_json(getattr(later.paths, name)(later.current_run.run_date), json.loads(before.read_text()))
-    job.run(later)
-    roster.run(later)
-    return later  # type: ignore[no-any-return]
+
+    def work(later: Context) -> None:
+        first = night.context(gates=EASY)
+        job.run(first)
+        roster.run(first)
+        for name in ("universe_file", "candle_report"):
+            before = getattr(first.paths, name)(first.current_run.run_date)
+            write_json(getattr(later.paths, name)(later.current_run.run_date), json.loads(before.read_text()))
+        job.run(later)
+        roster.run(later)
+
+    second = replace(night, as_of=night.as_of + timedelta(days=40))
+    return worked_once("two-reigns", lambda: second.context(gates=EASY), work)
 
 
 def test_the_history_says_who_came_when_and_why(two_reigns: Context, schemas: Callable[[str, Any], None]) -> None:

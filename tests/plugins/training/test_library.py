@@ -42,12 +42,14 @@ def contents(context: Context) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def night(coins: Make) -> tuple[Any, Context]:
+def night(coins: Make, worked_once: Callable[..., Context]) -> tuple[Any, Context]:
     made = coins("EDGE-USDT", "BTC-USDT", "BAD-USDT", later=60, failed=["BAD-USDT"])
-    context: Context = made.context(trainer="follow")
-    job.run(context)
-    roster.run(context)
-    return made, context
+
+    def work(context: Context) -> None:
+        job.run(context)
+        roster.run(context)
+
+    return made, worked_once("library", lambda: made.context(trainer="follow"), work)
 
 
 def test_every_trade_of_the_folders_is_in_the_library_and_adds_up_to_the_metrics(night: tuple[Any, Context]) -> None:

@@ -26,12 +26,14 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def night(coins: Make) -> Context:
+def night(coins: Make, worked_once: Callable[..., Context]) -> Context:
     night = coins("EDGE-USDT", "BTC-USDT", "BAD-USDT", failed=["BAD-USDT"])
-    context: Context = night.context(gates={"samples": 20})
-    job.run(context)
-    roster.run(context)
-    return context
+
+    def work(context: Context) -> None:
+        job.run(context)
+        roster.run(context)
+
+    return worked_once("results", lambda: night.context(gates={"samples": 20}), work)
 
 
 def shown(context: Context, width: int) -> str:

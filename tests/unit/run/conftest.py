@@ -7,14 +7,16 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 
 from forked import run_huracan
+from huracan.plugin.trial import Trials
 from huracan.testing.contexts import lay_ready_database
 
 HEAD = """
@@ -50,7 +52,7 @@ class Program:
         paths = os.pathsep.join([str(self.folder / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
         return {
             **os.environ, "PYTHONPATH": paths, "HURACAN_PLUGINS_ONLY": "toy", "COLUMNS": "160",
-            **more,
+            "XDG_CACHE_HOME": str(self.folder / "cache"), **more,
         }  # fmt: skip
 
     def command(self, *words: str) -> list[str]:
@@ -84,6 +86,16 @@ class Program:
             time.sleep(0.02)
 
 
+def note_that_it_was_tried(info: Path, environment: Mapping[str, str]) -> None:
+    """Spare each test the trial of its plugin, which takes as long as a job; trials have tests of their own."""
+    [entry_point] = metadata.Distribution.at(info).entry_points
+    sys.path.insert(0, str(info.parent))
+    try:
+        Trials.of(environment).note(entry_point, "")
+    finally:
+        sys.path.remove(str(info.parent))
+
+
 @pytest.fixture
 def make_program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """Write a plugin from its code, and settings; what was started is gone at the end of the test."""
@@ -100,6 +112,8 @@ def make_program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
         file.write_text(yaml.safe_dump({"workspace": "./work", **settings}))
         if ready:
             lay_ready_database(tmp_path / "work")
+            (tmp_path / "cache").mkdir()
+            note_that_it_was_tried(info, {"XDG_CACHE_HOME": str(tmp_path / "cache")})
         made.append(Program(tmp_path, file))
         return made[-1]
 

@@ -161,31 +161,33 @@ def test_a_failure_blocks_what_comes_after_it_but_not_the_rest(make_program: Cal
     assert program.run("run", "nightly", *AS_OF).returncode == 4
 
 
-@pytest.mark.parametrize(
-    ("body", "code", "tries", "said"),
-    [
-        ("    count('n')\n    raise SettingsError('a.b: no')", 2, 1, "a.b: no"),
-        ("    count('n')\n    raise TryAgainError('exchange is away')", 75, 2, "exchange is away"),
-        ("    count('n')\n    raise DataError('x.csv', 'is empty')", 1, 1, "x.csv: is empty"),
-        ("    count('n')\n    return 1 / 0", 1, 2, "ZeroDivisionError"),
-        ("    count('n')\n    sys.exit(0)", 1, 2, "SystemExit"),
-        ("    count('n')\n    os._exit(0)", 1, 2, "before its work was done"),
-        ("    count('n')\n    os.kill(os.getpid(), 9)", 1, 2, "SIGKILL"),
-        ("    count('n')\n    return None", 1, 2, "not JobResult"),
-        ("    count('n')\n    return JobResult(Outcome.NOTHING_TO_DO, 'all there')", 4, 1, "all there"),
-        ("    return JobResult(summary='at last') if count('n') == 2 else 1 / 0", 0, 2, "at last"),
-    ],
-)  # fmt: skip
-def test_how_a_job_ends_decides_code_and_retry(
-    make_program: Callable[..., Any], body: str, code: int, tries: int, said: str
-) -> None:
-    program = make_program(one_job(body, retries=1))
-    ended = program.run("run", "nightly", *AS_OF)
-    assert ended.returncode == code, ended.stderr
-    assert program.count("n") == tries
-    assert status(program)["jobs"][0]["attempts"] == tries
-    assert said in ended.stdout + ended.stderr
-    assert ("Traceback" in ended.stderr) == ("ZeroDivision" in said or said in ("at last", "SystemExit")), ended.stderr
+ENDS = {
+    "settings": ("raise SettingsError('a.b: no')", 2, 1, "a.b: no"),
+    "again": ("raise TryAgainError('exchange is away')", 75, 2, "exchange is away"),
+    "data": ("raise DataError('x.csv', 'is empty')", 1, 1, "x.csv: is empty"),
+    "bug": ("return 1 / 0", 1, 2, "ZeroDivisionError"),
+    "exits": ("sys.exit(0)", 1, 2, "SystemExit"),
+    "leaves": ("os._exit(0)", 1, 2, "before its work was done"),
+    "killed": ("os.kill(os.getpid(), 9)", 1, 2, "SIGKILL"),
+    "none": ("return None", 1, 2, "not JobResult"),
+    "nothing": ("return JobResult(Outcome.NOTHING_TO_DO, 'all there')", 4, 1, "all there"),
+    "mended": ("return JobResult(summary='at last') if tries == 2 else 1 / 0", 0, 2, "at last"),
+}
+"""By name of a job: what it does, with which code its run ends, after how many tries, and what is said."""
+
+
+def test_how_a_job_ends_decides_code_and_retry(make_program: Callable[..., Any]) -> None:
+    jobs = "".join(f"    yield Job({name!r}, 'toy:{name}', '', retries=1, retry_delay=0.01)\n" for name in ENDS)
+    works = (f"def {name}(context):\n    tries = count({name!r})\n    {ENDS[name][0]}\n" for name in ENDS)
+    program = make_program(f"@hookimpl\ndef huracan_jobs():\n{jobs}{''.join(works)}")
+    for name, (_, code, tries, said) in ENDS.items():
+        ended = program.run("run", name, *AS_OF)
+        assert ended.returncode == code, ended.stderr
+        assert program.count(name) == tries, name
+        attempts = {job["job"]: job["attempts"] for job in status(program)["jobs"]}
+        assert attempts[name] == tries
+        assert said in ended.stdout + ended.stderr
+        assert ("Traceback" in ended.stderr) == (name in ("bug", "mended", "exits")), ended.stderr
 
 
 def test_a_job_whose_code_is_missing_is_named(make_program: Callable[..., Any]) -> None:
