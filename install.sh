@@ -255,7 +255,8 @@ run_tests() {
   fi
   # One real systemd for all of them, so one after the other; they wait more than they work.
   (($#)) || beside python -m pytest -q -m "systemd and not soak" tests/systemd
-  step python -m pytest -q -n 3 -m "not soak and not systemd" "$@" || failed=yes
+  # Neighbours stay together, so what a module prepares is prepared once.
+  step python -m pytest -q -n 3 --dist worksteal -m "not soak and not systemd" "$@" || failed=yes
   end_of_those_beside || failed=yes
   [[ -z "$failed" ]] || die "not everything passed; see above"
 }

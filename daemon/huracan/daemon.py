@@ -71,6 +71,7 @@ class Daemon:
         self.agenda.begin()
         self.sign("schedule")
         self._tell_of_old_units()
+        self._starter.prepare(self._context)
         self._runs.begin()
         self._context.log.info("daemon up: %s", self._describe())
         self._notifier.ready(self._status())
@@ -151,6 +152,7 @@ class Daemon:
         self.sign("schedule")
         self._services.restart(context)
         self._tell_of_old_units()
+        self._starter.prepare(context)
         context.emit("settings.reloaded", Severity.INFO, f"settings reloaded: {self._describe()}")
 
     def _tell_of_old_units(self) -> None:

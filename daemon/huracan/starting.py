@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from huracan.errors import HuracanError, LockedError
 from huracan.run.graph import jobs_to_run
 from huracan.run.heartbeat import Notification, ProgressEvent
-from huracan.run.lock import is_held
+from huracan.run.lock import job_is_at_work
 from huracan.run.pipeline import Machinery, run_pipeline
 from huracan.run.plan import Request
 from huracan.run.tickets import drop_ticket, issue_ticket
@@ -21,6 +21,7 @@ from huracan.units.names import job_unit
 
 if TYPE_CHECKING:
     from huracan.context import Context
+    from huracan.supervise.systemd import SystemdSupervisor
     from huracan.types import Job
 
 __all__ = ["Order", "RunByProcess", "RunByUnits", "Starter"]
@@ -48,6 +49,10 @@ class Starter(Protocol):
         """Run it under watch and say how it ended; ``stop`` ends it early."""
         ...
 
+    def prepare(self, context: Context) -> None:
+        """Do what can be done before anything is due, so that it starts on time. Raises nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RunByProcess:
@@ -56,6 +61,9 @@ class RunByProcess:
     supervisor: Supervisor
     command: Callable[..., Sequence[str]]
     environment: Mapping[str, str]
+
+    def prepare(self, context: Context) -> None:
+        """Do nothing: of a process nothing can be done before."""
 
     def run(self, context: Context, order: Order, watcher: Watcher, stop: StopSwitch) -> Exit:
         del context
@@ -70,7 +78,13 @@ class RunByProcess:
 class RunByUnits:
     """Leads a pipeline in this very process; each job is a unit of systemd, which outlives the daemon."""
 
-    supervisor: Supervisor
+    supervisor: SystemdSupervisor
+
+    def prepare(self, context: Context) -> None:
+        try:
+            self.supervisor.keep_loaded(job_unit(name) for name in context.plugins.jobs())
+        except HuracanError as error:
+            context.log.debug("units are not kept in systemd's memory: %s", error)
 
     def run(self, context: Context, order: Order, watcher: Watcher, stop: StopSwitch) -> Exit:
         started = time.monotonic()
@@ -87,7 +101,7 @@ class RunByUnits:
         jobs: list[Job] = []
         try:
             jobs = jobs_to_run(order.name, context.plugins, context.settings)
-            if is_held(context.paths.state / "job.lock") and not _any_is_up(jobs):
+            if job_is_at_work(context.paths.state) and not _any_is_up(jobs):
                 raise LockedError("a job of another run is still at work")
             code = run_pipeline(context, _request(context, order), jobs, machinery).exit_code
         except LockedError as error:

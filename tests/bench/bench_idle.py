@@ -75,13 +75,13 @@ def process(box: Box, unit: str) -> tuple[int, float]:
 
 
 def instants(box: Box, unit: str) -> tuple[float, float]:
-    """Return when systemd was asked to start a unit and when its job wrote its first line, seconds since 1970."""
+    """Return when systemd began to start a unit and when its job wrote its first line, seconds since 1970."""
+    began = box.run(["systemctl", "show", "--timestamp=us+utc", "-P", "InactiveExitTimestamp", unit]).stdout.strip()
     text = box.run(["journalctl", "-u", unit, "-o", "short-unix", "--no-pager", "--output-fields=MESSAGE"]).stdout
-    starting = re.search(r"^(\d+\.\d+) .*: Starting ", text, re.MULTILINE)
     first = re.search(r"^(\d+\.\d+) .*first line", text, re.MULTILINE)
-    assert starting is not None, text
     assert first is not None, text
-    return float(starting[1]), float(first[1])
+    at = datetime.strptime(began, "%a %Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC)
+    return at.timestamp(), float(first[1])
 
 
 def prepare(box: Box) -> datetime:

@@ -309,6 +309,7 @@ def test_an_operator_of_the_group_kills_by_the_daemon_and_may_write_no_settings(
 # ------------------------------------------------------------------------------------------------------------- a plugin
 
 
+@pytest.mark.soak
 def test_the_feature_of_the_tutorial_works_in_a_unit_as_its_page_says(night: Box, repository: Path) -> None:
     page, models = repository / "docs" / "tutorial" / "first-feature.md", "/var/lib/huracan/models"
     for name, text in files(page).items():

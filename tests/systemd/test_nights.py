@@ -100,6 +100,11 @@ def test_status_and_journal_say_what_goes_on(trial: Trial) -> None:
     trial.go()
     assert trial.wait_for_state("done", "failed") == "done"
     assert "second starts (huracan-job@second.service)" in trial.box.journal("huracan.service")
+    # What is down stays in systemd's memory, so that the next start of it is on time.
+    listed = trial.box.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "huracan-job@*"]).stdout
+    assert {" ".join(line.split()[:3]) for line in listed.splitlines()} >= {
+        f"huracan-job@{name}.service loaded inactive" for name in ("first", "second", "third")
+    }
 
 
 def test_a_job_that_hangs_in_a_c_loop_is_killed_started_again_and_the_run_ends_well(trial: Trial) -> None:

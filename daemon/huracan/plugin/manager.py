@@ -92,6 +92,7 @@ class Plugins:
         self._entries: dict[str, _Entry] = {}
         self._extra: list[PluginInfo] = []
         self._without_features: dict[str, str] = {}
+        self._jobs: _Owned[values.Job] | None = None
         self._patience = SECONDS if trials is None else trials.seconds
         ordered = in_fixed_order(installed() if found is None else found)
         self._unsafe = {} if trials is None else trials.refused(strangers(ordered, disable, only))
@@ -178,6 +179,7 @@ class Plugins:
     def switch_off(self, name: str, status: PluginStatus, error: str) -> None:
         """Record what is wrong and ask the plugin nothing more."""
         self.fail(name, status, error)
+        self._jobs = None
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
 
@@ -244,7 +246,10 @@ class Plugins:
         return self._ask("huracan_settings", "section", values.SettingsSection)
 
     def jobs(self) -> _Owned[values.Job]:
-        return self._ask("huracan_jobs", "job", values.Job)
+        """Return the jobs, for which each plugin is asked once: a job that is due is to start on time."""
+        if self._jobs is None or self._tracer is not None:
+            self._jobs = self._ask("huracan_jobs", "job", values.Job)
+        return self._jobs
 
     def services(self) -> _Owned[values.Service]:
         return self._ask("huracan_services", "service", values.Service)

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from huracan.errors import LockedError, SettingsError
 from huracan.paths import read_json, write_json
 
-__all__ = ["daemon_is_there", "daemon_lock", "is_held", "is_led", "job_lock", "run_lock"]
+__all__ = ["daemon_is_there", "daemon_lock", "is_held", "is_led", "job_is_at_work", "job_lock", "run_lock"]
 
 LOCKS = Path("/proc/locks")
 _RUN_WAIT = 2.0
@@ -94,6 +94,19 @@ def is_led(state: Path) -> bool:
     """Say whether a run is being led just now, by the daemon or by `huracan run`: it tells of its jobs itself."""
     holder = read_json(state / "run.json") or {}
     return is_held(state / "run.lock") and str(holder.get("what", "")).startswith("huracan run")
+
+
+def job_is_at_work(state: Path) -> bool:
+    """Say whether a job works in this workspace, by taking its lock for a moment.
+
+    For a start that is due: /proc/locks, which :func:`is_held` reads, has the kernel wait until each processor has come
+    round, 10 to 40 ms. A job that wants the lock in that moment tries again.
+    """
+    try:
+        with _held(state / "job.lock", 0.0, lambda: "a job is at work"):
+            return False
+    except LockedError:
+        return True
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,8 +37,6 @@ _LOOK_EVERY = 5
 """Ticks without a signal after which the state is read."""
 _CHANGES = 1000
 """Signals kept until they are read."""
-_ENDS = frozenset({"ActiveState", "SubState", "Result", "Job"})
-"""Properties whose change may mean the end."""
 _BUS_AWAY = 60.0
 """Seconds for which a lost bus is asked for again before a unit that is followed is given up."""
 _SIGNALLED = 2, 3
@@ -147,6 +145,10 @@ class Units:
         has_ended = {before[0][1], active[0][1]} <= _ENDED
         return Attention(has_ended, bytes(invocation[0][1]).hex() if has_ended else "", partial(self._hear, changes))
 
+    def keep_loaded(self, units: Iterable[str]) -> None:
+        """Keep units in systemd's memory for as long as this connection lives: a start need not read their files."""
+        self._ask_all(*(new_method_call(_MANAGER, "RefUnit", "s", (unit,)) for unit in units))
+
     def _hear(self, changes: deque[Message], seconds: float) -> Mapping[str, Any]:
         try:
             message = self._connection.recv_until_filtered(changes, timeout=seconds)
@@ -193,6 +195,17 @@ class SystemdSupervisor:
     A unit that is up already is followed, not started again: it was left by a daemon that was killed.
     """
 
+    def __init__(self) -> None:
+        self._keeping = ExitStack()
+
+    def keep_loaded(self, units: Iterable[str]) -> None:
+        """Have systemd keep these units in memory, in place of those of an earlier call, until this process ends.
+
+        Raises TryAgainError where it does not answer; then a start takes a moment longer, no more.
+        """
+        self._keeping.close()
+        self._keeping.enter_context(Units.connected()).keep_loaded(units)
+
     def run(self, child: Child, watcher: Watcher, stop: StopSwitch) -> Exit:
         """Start ``child.unit`` and follow it to its end.
 
@@ -233,7 +246,7 @@ class _Following:
         state = self._begin(units, attention)
         self._lost_at = None
         next_tick = time.monotonic() + _TICK
-        while not self._has_ended(state):
+        while state is None or not self._has_ended(state):
             self._obey(units)
             changes = attention.wait(max(0.05, next_tick - time.monotonic()))
             self._tell(changes.get("StatusText"))
@@ -241,19 +254,25 @@ class _Following:
                 next_tick = time.monotonic() + _TICK
                 self._watcher.tick()
                 self._looks += 1
-            # A signal says that it may have ended; now and then look for oneself, as one may have been missed.
-            if _ENDS & changes.keys() or (not changes and self._looks % _LOOK_EVERY == 0):
+            # Now and then look for oneself, as a signal may have been missed.
+            if _may_have_ended(changes) or (not changes and self._looks % _LOOK_EVERY == 0):
                 state = units.state(self._unit)
                 self._tell(state.status)
         return self._conclude(state)
 
-    def _begin(self, units: Units, attention: Attention) -> UnitState:
+    def _begin(self, units: Units, attention: Attention) -> UnitState | None:
+        """Ask for the start, unless that was done; return the state, None where the start was asked for just now.
+
+        Then nothing is asked: systemd answers whoever asks before it starts what it was told to.
+        """
         if self._before is None:
             self._adopted = not attention.has_ended
             self._before = attention.invocation
             if attention.has_ended:
                 units.start(self._unit)
             self._watcher.begun()
+            if not self._adopted:
+                return None
         state = units.state(self._unit)
         self._tell(state.status)
         return state
@@ -283,6 +302,11 @@ class _Following:
         refused = state.result if state.result in _REFUSED else ""
         reason = ExitReason.REFUSED if refused else _reason(state, self._asked_to_stop > 0)
         return Exit(reason, state.code, seconds, adopted=self._adopted, detail=refused)
+
+
+def _may_have_ended(changes: Mapping[str, Any]) -> bool:
+    """Say whether a signal tells of a unit that is down and has nothing to do."""
+    return changes.get("ActiveState") in _ENDED and changes.get("Job", (0,))[0] == 0
 
 
 def _path(unit: str) -> str:

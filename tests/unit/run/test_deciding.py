@@ -48,6 +48,8 @@ class Starter:
     orders: list[Order] = field(default_factory=list)
     go: threading.Event = field(default_factory=threading.Event)
 
+    def prepare(self, context: Context) -> None: ...
+
     def run(self, context: Context, order: Order, watcher: Any, stop: StopSwitch) -> Exit:
         self.orders.append(order)
         instant = order.due or context.clock.now()
@@ -61,6 +63,8 @@ class Starter:
 
 class StoppedByHand(RunByUnits):
     """Leads runs whose job is stopped by systemctl each time."""
+
+    def prepare(self, context: Context) -> None: ...
 
     def run(self, context: Context, order: Order, watcher: Any, stop: StopSwitch) -> Exit:
         instant = order.due or context.clock.now()

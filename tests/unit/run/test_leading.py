@@ -16,7 +16,7 @@ from huracan import hookimpl
 from huracan.context import Context
 from huracan.errors import StoreAwayError, TryAgainError
 from huracan.run import lock
-from huracan.run.lock import is_held, run_lock
+from huracan.run.lock import is_held, job_is_at_work, job_lock, run_lock
 from huracan.run.pipeline import Machinery, RunResult, run_pipeline
 from huracan.run.plan import Request
 from huracan.run.status import write_status
@@ -207,3 +207,15 @@ def test_a_ledger_knows_whether_there_was_a_run_before(context: Context) -> None
     assert ledger.knows_earlier("nightly", date(2026, 3, 6))
     assert not ledger.knows_earlier("nightly", date(2026, 3, 5))
     assert not ledger.knows_earlier("other", date(2026, 3, 6))
+
+
+def test_whether_a_job_is_at_work_is_known_and_disturbs_nobody(tmp_path: Path) -> None:
+    state = tmp_path / "work" / "state"
+    assert not job_is_at_work(state)
+    with job_lock(state):
+        assert job_is_at_work(state)
+        assert is_held(state / "job.lock")
+    assert not job_is_at_work(state)
+    assert not is_held(state / "job.lock")
+    with job_lock(state):  # whoever asked has let go of it
+        assert is_held(state / "job.lock")

@@ -22,6 +22,8 @@ NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 class Killed:
     """Starts runs that are killed each time."""
 
+    def prepare(self, context: Context) -> None: ...
+
     def run(self, *_: Any) -> Exit:
         return Exit(ExitReason.SIGNALLED, 137, 0.1)
 
