@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -244,6 +243,8 @@ def read_document(path: Path, job: str) -> Any:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as lower-case hex."""
+    import hashlib  # loads OpenSSL, for which a kill has no time
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -12,11 +12,12 @@ from typing import Any
 
 from huracan.errors import SettingsError
 
-__all__ = ["DEFAULT", "ETC", "find_workspace", "user_name"]
+__all__ = ["DEFAULT", "ETC", "find_workspace", "guess_workspace", "user_name"]
 
 ETC = Path("/etc/huracan")
 DEFAULT = Path("/var/lib/huracan")
 _LINE = re.compile(r"^workspace:[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+_PLAIN = re.compile(r"^workspace:[ \t]+((?:\.{1,2}|~)?/[\w./-]*)(?:[ \t]+#.*)?$", re.MULTILINE | re.ASCII)
 _SAY = "say --workspace DIR"
 _INSTEAD = f"mend that, or {_SAY}"
 
@@ -42,6 +43,33 @@ def find_workspace(files: Sequence[Path] | None, environment: Mapping[str, str])
     return DEFAULT, notes
 
 
+def guess_workspace(files: Sequence[Path] | None, environment: Mapping[str, str]) -> Path | None:
+    """Return the workspace where a settings file names it in one plain line, None where that takes more to find out.
+
+    Without the library for YAML, whose import takes as long as all else of a kill. YAML can be written so that this is
+    another folder than :func:`find_workspace` finds: whoever acts on a guess looks there as well, afterwards.
+    """
+    if any(name.upper() in ("HURACAN_WORKSPACE", "CREDENTIALS_DIRECTORY") for name in environment):
+        return None
+    given, parts = _files(files)
+    for path in reversed([*given, *parts]):
+        try:
+            text = path.read_text("utf-8", errors="replace")
+        except OSError:
+            return None
+        if "workspace" not in text:
+            continue
+        found = _PLAIN.findall(text)
+        if len(found) != 1 or len(re.findall(r"^workspace\b", text, re.MULTILINE)) != 1:
+            return None
+        try:
+            workspace = Path(path.resolve().parent, Path(found[0]).expanduser()).resolve()
+            return workspace if workspace.is_dir() else None
+        except (ValueError, RuntimeError, OSError):
+            return None
+    return None
+
+
 def user_name(number: int) -> str:
     """Return the name of the user of this number."""
     import pwd
@@ -61,12 +89,17 @@ def _sources(
     if folder := environment.get("CREDENTIALS_DIRECTORY"):
         for path in _credentials(Path(folder)):
             yield path.read_text("utf-8", errors="replace").strip(), f"credential {path.name}", Path(folder)
-    parts: list[Path] = []
-    if files is None:
-        files = [ETC / "settings.yaml"] if (ETC / "settings.yaml").exists() else []
-        parts = sorted((ETC / "conf.d").glob("*.yaml"))
-    for path in reversed([*files, *parts]):
+    given, parts = _files(files)
+    for path in reversed([*given, *parts]):
         yield _in_file(path, notes, optional=path in parts), str(path), path.resolve().parent
+
+
+def _files(files: Sequence[Path] | None) -> tuple[list[Path], list[Path]]:
+    """Return the settings files and the parts of conf.d, which are read where no file is given."""
+    if files is not None:
+        return list(files), []
+    given = [ETC / "settings.yaml"] if (ETC / "settings.yaml").exists() else []
+    return given, sorted((ETC / "conf.d").glob("*.yaml"))
 
 
 def _credentials(folder: Path) -> list[Path]:

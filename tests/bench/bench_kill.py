@@ -50,7 +50,8 @@ def main() -> None:
         (Path(folder) / "work" / "state").mkdir(parents=True)
         file = Path(folder) / "settings.yaml"
         file.write_text("workspace: ./work\nexchange: {name: simulated}\n", "utf-8")
-        command = ["-m", "huracan", "-c", str(file), "kill", "bench"]
+        # The script of the installation, as it is typed.
+        command = [str(Path(sys.executable).with_name("huracan")), "-c", str(file), "kill", "bench"]
         trading = Path(folder) / "work" / "state" / TRADING_FILE
         found = {
             "python -c pass": [once(["-c", "pass"]) for _ in range(RUNS)],

@@ -12,10 +12,12 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from huracan.cli.common import json_option, show_json
 from huracan.cli.switches import (
+    guessed_folder,
     here_or_there,
     moment,
     person,
@@ -37,23 +39,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Throw the kill switch, say so, and leave the event to a process of its own."""
+    reason = " ".join(arguments.reason) or "no reason given"
+    guessed = guessed_folder(arguments, os.environ)
+    document = None if guessed is None else _stop(arguments, guessed, reason)
+    # Where trading is stopped now, there is time to read the settings by the book.
     state = state_folder(arguments, os.environ)
-    reason, by = " ".join(arguments.reason) or "no reason given", person()
-    begun = datetime.now(UTC) - timedelta(milliseconds=1)
-    document = here_or_there(
-        lambda: kill(state, reason, by, datetime.now(UTC)),
-        _killed, arguments, state, {"do": "kill", "reason": reason},
-    )  # fmt: skip
+    if document is None or state != guessed:
+        document = _stop(arguments, state, reason)
     if arguments.json:
         show_json(document.as_json())
-    elif document.kill.since is not None and document.kill.since < begun:
-        print(f"trading was stopped already, since {moment(document.kill.since)}: {document.kill.reason}")
-    else:
-        print(f"trading is STOPPED ({document.kill.reason}), in {state / TRADING_FILE}; only `huracan resume` lifts it")
-    sys.stdout.flush()
+    return 0
+
+
+def _stop(arguments: argparse.Namespace, state: Path, reason: str) -> TradingState:
+    begun = datetime.now(UTC) - timedelta(milliseconds=1)
+    document = here_or_there(
+        lambda: kill(state, reason, person(), datetime.now(UTC)),
+        _killed, arguments, state, {"do": "kill", "reason": reason},
+    )  # fmt: skip
+    if not arguments.json:
+        if document.kill.since is not None and document.kill.since < begun:
+            print(f"trading was stopped already, since {moment(document.kill.since)}: {document.kill.reason}")
+        else:
+            lifted = "only `huracan resume` lifts it"
+            print(f"trading is STOPPED ({document.kill.reason}), in {state / TRADING_FILE}; {lifted}")
+        sys.stdout.flush()
     write_down(state, "kill", reason=reason)
     start_telling(arguments, state.parent)
-    return 0
+    return document
 
 
 def _killed(answer: Mapping[str, Any]) -> TradingState:

@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 from huracan.errors import HuracanError, TryAgainError
 from huracan.trading_files import NotWrittenError
-from huracan.workspace import find_workspace, user_name
+from huracan.workspace import find_workspace, guess_workspace, user_name
 
 __all__ = [
-    "here_or_there", "person", "reason_argument", "start_telling", "state_folder", "workspace_option", "write_down",
+    "guessed_folder", "here_or_there", "person", "reason_argument", "start_telling", "state_folder", "workspace_option",
+    "write_down",
 ]  # fmt: skip
 
 Found = TypeVar("Found")
@@ -58,6 +59,14 @@ def state_folder(arguments: argparse.Namespace, environment: Mapping[str, str]) 
     for note in notes:
         print(f"huracan: {note}", file=sys.stderr)
     return workspace / "state"
+
+
+def guessed_folder(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Path | None:
+    """Return the folder of the switches where that shows at a glance; :func:`state_folder` is to be asked as well."""
+    if arguments.workspace is not None:
+        return None
+    workspace = guess_workspace(arguments.config, environment)
+    return None if workspace is None else workspace / "state"
 
 
 def _may_be_there(workspace: Path) -> bool:

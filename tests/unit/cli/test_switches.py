@@ -74,6 +74,18 @@ def test_no_reason_is_refused(
     assert document(state)["kill"]["reason"] == (reason or words[0])
 
 
+def test_a_kill_whose_settings_name_it_twice_stops_both(huracan: Run, settings_file: Path, tmp_path: Path) -> None:
+    """At a glance the line counts, by the rules of YAML the later key; nobody trades on in either."""
+    for name in ("glance", "rules"):
+        (tmp_path / name).mkdir()
+    settings_file.write_text('workspace: ./glance\n"workspace": ./rules\n')
+    done = huracan("-c", str(settings_file), "kill", "now")
+    assert done.returncode == 0, done.stderr
+    for name in ("glance", "rules"):
+        assert json.loads((tmp_path / name / "state" / "trading.json").read_text())["mode"] == "stopped"
+        assert str(tmp_path / name) in done.stdout
+
+
 @pytest.mark.parametrize(
     "text",
     [

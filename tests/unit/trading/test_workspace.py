@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from huracan import settings_sources, workspace
 from huracan.config import CoreSettings, RawSettings
 from huracan.errors import SettingsError
-from huracan.workspace import find_workspace
+from huracan.workspace import find_workspace, guess_workspace
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +147,36 @@ def test_where_it_cannot_be_known_it_says_what_to_type(tmp_path: Path, text: str
         file.write_text(text)
     with pytest.raises(SettingsError, match="--workspace DIR"):
         find_workspace([file], {})
+
+
+def test_a_plain_line_is_enough_to_guess_it(no_etc: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (no_etc / "settings.yaml").write_text(f"# mine\nworkspace: {tmp_path}/work  # a note\nexchange: {{name: files}}\n")
+    (no_etc / "conf.d" / "a.yaml").write_text("database: ''\n")
+    assert guess_workspace(None, {}) == find_workspace(None, {})[0] == tmp_path / "work"
+    (no_etc / "conf.d" / "b.yaml").write_text("workspace: '../quoted'\n")
+    assert guess_workspace(None, {}) is None
+    assert guess_workspace([no_etc / "settings.yaml"], {"HURACAN_WORKSPACE": "elsewhere"}) is None
+    assert guess_workspace([tmp_path / "nosuch.yaml"], {}) is None
+    (tmp_path / "work").rmdir()
+    assert guess_workspace([no_etc / "settings.yaml"], {}) is None, "it is to be asked whether that is the right one"
+
+
+@given(
+    value=st.one_of(
+        st.sampled_from(["./work", "/", "~/work", "..", "./work # x", "null", "work/x"]), st.text(max_size=9)
+    ),
+    rest=st.dictionaries(st.text(max_size=12), st.one_of(st.text(), st.lists(st.text(), max_size=3)), max_size=4),
+    style=st.sampled_from([None, False, True]),
+    width=st.integers(5, 90),
+)
+def test_a_guess_at_what_yaml_wrote_is_right(
+    tmp_path_factory: pytest.TempPathFactory, value: str, rest: dict[str, object], style: bool | None, width: int
+) -> None:
+    folder = tmp_path_factory.mktemp("guess")
+    (folder / "work").mkdir()
+    file = folder / "settings.yaml"
+    values = {**rest, "workspace": value}
+    file.write_text(yaml.safe_dump(values, default_flow_style=style, width=width, allow_unicode=True), "utf-8")
+    guessed = guess_workspace([file], {})
+    assert guessed is None or guessed == find_workspace([file], {})[0]
