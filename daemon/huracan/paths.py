@@ -10,11 +10,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from huracan.errors import DataError, TryAgainError
 
@@ -43,8 +42,7 @@ _SIGN = 1.0
 _SAFE_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.]*-[A-Z0-9][A-Z0-9.]*(:[A-Z0-9]+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(NamedTuple):
     """The workspace, by name. Nothing is created by asking for a path."""
 
     workspace: Path

@@ -18,7 +18,6 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -209,8 +208,8 @@ def _throw(state: Path, reason: str, by: str, now: datetime) -> TradingState:
     before = read_kill(state)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as the file keeps it
     note = Note(now, "kill", by, one_line(reason))
-    started = before if before.on and before.since else replace(before, reason=note.reason, by=by, since=now)
-    after = replace(started, on=True, history=(*before.history, note)[-_LONGEST_HISTORY:])
+    started = before if before.on and before.since else before._replace(reason=note.reason, by=by, since=now)
+    after = started._replace(on=True, history=(*before.history, note)[-_LONGEST_HISTORY:])
     write_json(state / KILL_FILE, after.as_json())
     return _write_again(state, now)
 
@@ -255,9 +254,9 @@ def _change_kill(state: Path, note: Note, *, on: bool | None) -> TradingState:
             raise LockedError(f"{state / LOCK_FILE}: another process has been writing for too long; try again")
         seen = _identity(state / KILL_FILE)
         before = read_kill(state)
-        after = replace(before, acknowledged=note.time, history=(*before.history, note)[-_LONGEST_HISTORY:])
+        after = before._replace(acknowledged=note.time, history=(*before.history, note)[-_LONGEST_HISTORY:])
         if on is False:
-            after = replace(after, on=False, reason="", by="", since=None)
+            after = after._replace(on=False, reason="", by="", since=None)
         # All that takes time comes first: a kill waits for nobody, and must not be written over.
         write_json(state / _NEXT_FILE, after.as_json())
         if _identity(state / KILL_FILE) != seen:

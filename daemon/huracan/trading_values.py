@@ -1,12 +1,14 @@
-"""The frozen values of :mod:`huracan.trading`, how they look as JSON, and how they make up what holds."""
+"""The frozen values of :mod:`huracan.trading`, how they look as JSON, and how they make up what holds.
+
+Named tuples: to load dataclasses takes a kill as long as all else that it does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 __all__ = ["Breaker", "KillSwitch", "Mode", "Note", "Reason", "SchedulePause", "TradingState", "compose", "instant"]
 
@@ -25,8 +27,7 @@ class Mode(StrEnum):
 _ORDER = list(Mode)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A line of the kill switch's history; ``action`` is kill, resume or acknowledge."""
 
     time: datetime
@@ -35,8 +36,7 @@ class Note:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class KillSwitch:
+class KillSwitch(NamedTuple):
     """The kill switch: what was said when it was thrown, and what happened to it before.
 
     ``acknowledged`` is when a person last said that trading may go on: losses up to then no longer count.
@@ -80,8 +80,7 @@ class KillSwitch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(NamedTuple):
     """How one breaker stands. ``mode`` and ``size_factor`` hold while it is tripped; until when is not always known."""
 
     name: str
@@ -121,8 +120,7 @@ class Breaker:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why trading is not normal. ``source`` is kill, breaker or state; ``kind`` names the breaker or what is wrong."""
 
     source: str
@@ -131,8 +129,7 @@ class Reason:
     since: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class TradingState:
+class TradingState(NamedTuple):
     """What the trading process may do until ``valid_until``; ``size_factor`` multiplies the size of every new order."""
 
     time: datetime
@@ -186,8 +183,7 @@ class TradingState:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SchedulePause:
+class SchedulePause(NamedTuple):
     """Who paused the schedule, why and since when; ``since`` is None where the file could not be read."""
 
     reason: str

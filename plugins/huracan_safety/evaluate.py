@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from huracan.alerts.trading import KILL
@@ -82,5 +81,5 @@ def _same(one: TradingState, other: TradingState) -> bool:
 
 
 def _shown(state: TradingState) -> TradingState:
-    bare = replace(state.kill, acknowledged=None, history=())
-    return replace(state, time=_NEVER, valid_until=_NEVER, kill=bare)
+    bare = state.kill._replace(acknowledged=None, history=())
+    return state._replace(time=_NEVER, valid_until=_NEVER, kill=bare)

@@ -57,7 +57,7 @@ def there(moody: Moody) -> LocalPlace:
 def forged(context: Context, place: LocalPlace, name: str = "20261125T030000000Z-abcdef") -> str:
     """Lay a plain backup of a stranger into a place: whole, newer than all, and made without any key."""
     with work_folder(here(context).folder.with_name("forge")) as work:
-        stranger = replace(context, paths=replace(context.paths, workspace=work / "workspace"))
+        stranger = replace(context, paths=context.paths._replace(workspace=work / "workspace"))
         settings = BackupSettings.model_validate({"folder": str(work / "forged")})
         sections = {**context.settings.sections, "backup": settings}
         stranger = replace(stranger, settings=replace(context.settings, sections=sections))

@@ -31,7 +31,8 @@ def test_it_does_what_every_remote_store_does(
     bucket: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "50")  # a listing of three pages; soak has those of a thousand
-    assert_remote_store(lambda: opened(bucket), tmp_path, entries=130, big=40 * MB)
+    # moto answers with 500 now and then where several write the same key at once.
+    assert_remote_store(lambda: opened(bucket, attempts=8), tmp_path, entries=130, big=40 * MB)
 
 
 @pytest.mark.soak
