@@ -33,10 +33,20 @@ def validate_section(model: type[_T], values: Any, origins: Mapping[str, Origin]
         values = {}
     if not isinstance(values, Mapping):
         raise SettingsError(f"{origin_of(origins, name)}: {name} must be a group of settings, as in `{name}: {{...}}`")
+    _build(model, name)
     try:
         return model.model_validate(_absolute_paths(model, values, origins, name))
     except ValidationError as error:
         raise SettingsError(explain(error, model, origins, name)) from None
+
+
+def _build(model: type[BaseModel], name: str) -> None:
+    """Build a model that waited for its first use. Raises SettingsError for one that cannot be: a plugin wrote it."""
+    try:
+        model.model_rebuild()
+    except Exception as error:  # noqa: BLE001 - annotations and schemas of a stranger may raise anything
+        what = " ".join(str(error).split())[:200]
+        raise SettingsError(f"section {name}: its model cannot be built: {type(error).__name__}: {what}") from None
 
 
 def explain(error: ValidationError, model: type[BaseModel], origins: Mapping[str, Origin], prefix: str) -> str:

@@ -249,6 +249,22 @@ def test_a_mistake_in_a_plugins_section_costs_that_plugin_alone() -> None:
     assert len(mistakes) == 1
 
 
+class Odd(Section):
+    """Is built when it is used first, and cannot be: it names a type that nobody knows."""
+
+    other: NoSuchName = Field(None, description="No type.")  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_a_model_that_cannot_be_built_costs_its_plugin_alone() -> None:
+    plugins = Plugins([shop(), stand_in("odd", huracan_settings=hookimpl(lambda: [SettingsSection("odd", Odd)]))])
+    settings, [mistake] = compose_settings(read(), plugins)
+    assert [info.status for info in plugins.infos()] == [PluginStatus.BAD_SETTINGS, PluginStatus.ENABLED]
+    assert "shop" in settings.sections
+    assert "section odd: its model cannot be built" in mistake
+    assert "NoSuchName" in mistake
+    assert "\n" not in mistake
+
+
 def test_lists_and_groups_may_be_json_in_the_environment() -> None:
     core = read(HURACAN_PLUGINS__DISABLE='["a", "b"]', HURACAN_PLUGINS__PREFER='{"job:a": "b"}').core()
     assert core.plugins.disable == ("a", "b")
