@@ -146,11 +146,10 @@ def _work(order: dict[str, Any]) -> NoReturn:
     except BaseException:  # noqa: BLE001 - as the interpreter would
         sys.excepthook(*sys.exc_info())
     finally:
-        import atexit as here
         import threading
 
         threading._shutdown()  # type: ignore[attr-defined]
-        here._run_exitfuncs()
+        atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code & 0xFF)

@@ -122,7 +122,9 @@ def test_the_command_lists_tells_and_rolls_back(two_reigns: Context, tmp_path: P
     two_reigns.store.close()
 
     def said(*words: str) -> Any:
-        return json.loads(run_huracan("-c", str(settings), "champions", *words, "--json").stdout)
+        done = run_huracan("-c", str(settings), "champions", *words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     assert [row["symbol"] for row in said()["champions"]] == ["EDGE-USDT"]
     assert len(said("history", "edge-usdt")["reigns"]) == 2

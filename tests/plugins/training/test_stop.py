@@ -47,9 +47,8 @@ def write_settings(folder: Path, workspace: str) -> Path:
 def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What the night leaves where nobody stops it."""
     settings = write_settings(tmp_path_factory.mktemp("calm"), "calm")
-    assert (
-        run_huracan(*command(settings, "run", "nightly", "--as-of", AS_OF)[3:], env=ROSTER, timeout=600).returncode == 0
-    )
+    ended = run_huracan("-c", str(settings), "run", "nightly", "--as-of", AS_OF, env=ROSTER, timeout=600)
+    assert ended.returncode == 0, ended.stderr
     return models(settings)
 
 
