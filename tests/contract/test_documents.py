@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -35,13 +36,11 @@ RENDERED = (
 
 
 @pytest.fixture(scope="module")
-def render(repository: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("render", repository / "docs" / "render.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def render(repository: Path) -> Iterator[ModuleType]:
+    """docs/render.py, as Python finds it where it is run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(repository / "docs")
+        yield importlib.import_module("render")
 
 
 @pytest.fixture(scope="module")
