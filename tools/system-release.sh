@@ -161,15 +161,19 @@ build_release() {
   local folder="$1" wanted=("${root}[$extras]") packages=()
   [[ ! -f "$etc/packages.txt" ]] || packages=(-r "$etc/packages.txt")
   rm -rf -- "$folder"
-  "$base" -m venv "$folder"
+  "$base" -m venv --without-pip "$folder"
   if copy_libraries "$folder"; then
     # What it needs is there, so nothing is worked out anew. A package of the owner's may be a folder whose needs changed.
     pip_install "$folder" --no-deps "${wanted[@]}"
     wanted=()
+  else
+    "$folder/bin/python" -Im ensurepip --upgrade --default-pip >/dev/null
   fi
   ((${#wanted[@]} + ${#packages[@]} == 0)) || pip_install "$folder" "${wanted[@]}" "${packages[@]}"
-  # pip would do it on one processor. Some packages bring files that are no Python of this version: they stay as they are.
-  "$folder/bin/python" -m compileall -qq -j 0 "$folder/lib" || true
+  # pip would do it on one processor. What was copied is compiled already. Some packages bring files that are no Python of
+  # this version: they stay as they are.
+  find "$folder/lib" -name '*.py' -newer "$folder/pyvenv.cfg" |
+    "$folder/bin/python" -m compileall -qq -j 0 -i - || true
   sync -f "$folder" # the mark must not outlive a power cut that the files did not
   printf '%s\n' "${folder##*/}" "$(libraries)" | write_file "$folder/$built" root:root 644
 }

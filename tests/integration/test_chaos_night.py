@@ -72,7 +72,7 @@ def open_world(make_night: Callable[..., Any], tmp_path: Path) -> Iterator[Calla
                 "sync": {"settle_seconds": 0.2, "learning_minutes": 0.05, "models_minutes": 0.05},
                 "universe": {"top": len(series)},
                 "candles": {"days": days},
-                "training": {"parameters": {"trees": 20}},
+                "training": {"folds": 3, "parameters": {"trees": 20}},
             }  # fmt: skip
             place = f"127.0.0.1:{before_dropbox.port}"
             environment = {"DROPBOX_API_HOST": place, "DROPBOX_API_CONTENT_HOST": place}

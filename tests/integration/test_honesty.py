@@ -16,12 +16,12 @@ from .conftest import ROSTER
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("coins", [2, pytest.param(8, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("coins", "years", "sharpe"), [(2, 5, 4.0), pytest.param(8, 8, 3.0, marks=pytest.mark.soak)])
 def test_noise_becomes_no_champion_and_most_coins_with_an_edge_do(
-    coins: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    coins: int, years: int, sharpe: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HURACAN_PLUGINS_ONLY", ROSTER)  # what is made of a night decides about no champion
-    plan = Plan(coins=coins, years=8, sharpe=3.0, seed=500, workers=2, folder=tmp_path)
+    plan = Plan(coins=coins, years=years, sharpe=sharpe, seed=500, workers=2, folder=tmp_path)
     told: list[tuple[str, int]] = []
 
     def tell(world: World, night: int, nights: int) -> None:

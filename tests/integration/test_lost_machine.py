@@ -75,10 +75,11 @@ def test_the_next_night_is_the_same_on_the_old_and_the_new_machine(
         assert mine == theirs, name
 
 
-def test_an_empty_cache_is_filled_from_the_remote_store_first(
-    first_night: Lost, make_night: Callable[..., Night], tmp_path: Path
-) -> None:
-    new = make_night(copy_of(first_night.remote, tmp_path), "new", first_night.night.plugins)
+def test_an_empty_cache_is_filled_from_the_remote_store_first(make_night: Callable[..., Night], tmp_path: Path) -> None:
+    remote, plugins = tmp_path / "remote", "exchanges,universe,candles,remote"
+    remote.mkdir()
+    old, new = (make_night(with_remote(remote), name, plugins) for name in ("old", "new"))
+    assert old.run("run", "nightly", "--as-of", FIRST).returncode == 0
     for job in ("universe", "candles"):
         ended = new.run("run", job, "--as-of", SECOND)
         assert ended.returncode == 0, ended.stderr[-2000:]

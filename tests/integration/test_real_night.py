@@ -53,7 +53,7 @@ def not_tradable(realdata: Path) -> set[str]:
 def test_the_whole_night_completes_twenty_coins_and_leaves_every_artefact(
     realdata: Path, make_night: Callable[..., Any]
 ) -> None:
-    night = make_night(settings(realdata / "crypto_1h"))
+    night = make_night(settings(realdata / "crypto_1h", folds=3))
     ended = night.run("run", "nightly", "--as-of", "2023-12-30")
     assert ended.returncode == 0, ended.stderr[-3000:]
 
@@ -98,6 +98,7 @@ def test_one_worker_or_two_forced_again_give_the_same_bytes(realdata: Path, make
     assert night.digests() == before
 
 
+@pytest.mark.soak  # features, selection and the job are each held to it in tests of their own
 def test_later_candles_in_the_folder_change_nothing(
     realdata: Path, make_night: Callable[..., Any], tmp_path: Path
 ) -> None:

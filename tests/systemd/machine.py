@@ -51,8 +51,8 @@ class Box:
         assert not check or done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
-    def bash(self, script: str, *, check: bool = True, timeout: float = 300) -> Done:
-        return self.run(["bash", "-euc", script], check=check, timeout=timeout)
+    def bash(self, script: str, *, check: bool = True, stdin: str = "", timeout: float = 300) -> Done:
+        return self.run(["bash", "-euc", script], check=check, stdin=stdin, timeout=timeout)
 
     def becomes(self, condition: str, seconds: float) -> bool:
         """Ask a shell inside again and again, and say whether it came to be so in time."""

@@ -18,8 +18,23 @@ _ASIDE = "/root/settings-aside.yaml"
 _ALL = "huracan.target 'huracan*.timer' 'huracan*.service'"
 """Not the slice: the stop of it is cancelled by a start that comes meanwhile, and fails."""
 _SITE = "/opt/huracan/current/lib/python3*/site-packages"
-_PIP = "/opt/huracan/current/bin/python -m pip install --quiet --disable-pip-version-check --no-deps"
+_PYTHON = "/opt/huracan/current/bin/python"
+_PIP = f"{_PYTHON} -m pip install --quiet --disable-pip-version-check --no-deps"
 _SYSTEM = "/etc/systemd/system"
+_READY = "/root/trial-ready"
+"""What the first processes of every empty workspace would do once more, laid down: the database, and how the trials of
+the strangers' plugins went."""
+_MAKE_READY = f"""
+from pathlib import Path
+from huracan.plugin.installed import installed, strangers
+from huracan.plugin.trial import Trials
+from huracan.store import Store
+
+here = Path("{_READY}")
+(here / "state/plugins/trials").mkdir(parents=True)
+Store.open(f"sqlite:///{{here}}/huracan.db", None).close()
+Trials([here / "state/plugins/trials"]).refused(strangers(installed(), (), None))
+"""
 STAMPS = "/var/lib/systemd/timers"
 """Where systemd notes when a timer was last due."""
 
@@ -60,11 +75,12 @@ class Trial:
                 self.box.bash(f"mkdir -p $(dirname {target}); cat >{target} <<'EOF'\n{file.read_text()}EOF")
         self.box.run([*_PIP.split(), f"{CHECKOUT}/tests/demo_plugin"])
         self.box.bash(f"cp -p {_SETTINGS} {_ASIDE}; mv {FEW_SERVICES} {_ASIDE}.few")
+        self.box.bash(f"umask 027; cd /; {_PYTHON} -", stdin=_MAKE_READY)
         self.settings(bundled="hybrid")
         return self.install_units("--no-start")
 
     def remove(self) -> None:
-        self.box.bash(f"systemctl stop {_ALL}; rm -rf {_SITE}/huracan_trial* {WORKSPACE}")
+        self.box.bash(f"systemctl stop {_ALL}; rm -rf {_SITE}/huracan_trial* {WORKSPACE} {_READY}")
         self.box.bash(f"rm -rf {_SITE}/huracan_stranger*")
         self.box.bash(
             f"cp -p {_ASIDE} {_SETTINGS}; mv {_ASIDE}.few {FEW_SERVICES}; rm -f {_SYSTEM}/huracan*.d/90-*.conf"
@@ -92,7 +108,10 @@ class Trial:
 
     def afresh(self, scheduler: str = "daemon", orders: str = "", *, bundled: str = "", **pipelines: str) -> None:
         """Start everything on an empty workspace, with these orders for the second job. Timers were due before."""
-        self.box.bash(f"systemctl stop {_ALL}; systemctl reset-failed; rm -rf {WORKSPACE}")
+        self.box.bash(
+            f"systemctl stop {_ALL}; systemctl reset-failed; rm -rf {WORKSPACE}; cp -a {_READY} {WORKSPACE}; "
+            f"chown -R huracan:huracan {WORKSPACE}"
+        )
         self.settings(scheduler, bundled=bundled, **pipelines)
         if self._settings != self._unit_settings:
             self.install_units("--no-start")

@@ -132,12 +132,12 @@ def test_a_run_by_hand_delivers_what_its_jobs_tell_until_its_end(context: Contex
 
 
 def test_a_channel_that_hangs_keeps_no_run_from_ending(context: Context, hook: HookServer) -> None:
-    hook.faults.append(once(Fault(delay=20)))
+    hook.faults.append(once(Fault(delay=60)))
     context.emit("run.started", Severity.INFO, "starts")
     started = time.monotonic()
     with delivering(context, patience=0.5):
         wait_for(lambda: len(hook.requests) == 1)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     [row] = context.store.outbox.open("webhook")
     assert row.state is OutboxState.SENDING
 

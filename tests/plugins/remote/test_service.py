@@ -199,7 +199,7 @@ def test_a_file_that_was_too_fresh_is_copied_as_soon_as_it_is_quiet(
     began = time.monotonic()
     sync.round({"champions/new.json"})
     while "champions/new.json" not in context.store.copies.known(moody.identity):
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 30.0
         sync.round(set())
         time.sleep(0.1)
 

@@ -152,43 +152,62 @@ import os, signal, sys
 from pathlib import Path
 from huracan.testing import make_context
 from huracan_safety import inbox
-context = make_context(Path(sys.argv[1]), plugins=("safety",))
-steps = 0
-def step(function):
-    def call(*arguments, **options):
-        global steps
+
+def take_in(last):
+    steps = 0
+    def note():
+        nonlocal steps
         steps += 1
-        if steps == int(sys.argv[2]):
+        if steps == last:
             os.kill(os.getpid(), signal.SIGKILL)
-        answer = function(*arguments, **options)
-        steps += 1
-        if steps == int(sys.argv[2]):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return answer
-    return call
-Path.rename, Path.replace = step(Path.rename), step(Path.replace)
-context.store.trades.record = step(context.store.trades.record)
-inbox.take_in(context)
+    def step(function):
+        def call(*arguments, **options):
+            note()
+            answer = function(*arguments, **options)
+            note()
+            return answer
+        return call
+    context = make_context(Path(sys.argv[1]), plugins=("safety",))
+    Path.rename, Path.replace = step(Path.rename), step(Path.replace)
+    context.store.trades.record = step(context.store.trades.record)
+    inbox.take_in(context)
+
+for last in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        try:
+            take_in(int(last))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""Takes in what is there once for each line that it reads, each time in a process that dies at that step."""
 
 
 def test_killed_between_any_two_steps_nothing_is_lost_and_nothing_counted_twice(context: Context) -> None:
     survived = 0
-    for number in range(1, 40):
-        trades = [as_row(each) | {"id": f"{number}-{each.id}"} for each in trades_of([-1.0, 2.0])]
-        leave(context, f"good{number}.jsonl", lines(*trades))
-        leave(context, f"bad{number}.jsonl", b"nonsense\n")
-        program = [sys.executable, "-c", TAKE, str(context.paths.workspace), str(number)]
-        done = subprocess.run(program, check=False, stderr=subprocess.DEVNULL)
-        take_in(context)
-        assert names(context, "inbox") == names(context, "working") == []
-        assert len(context.store.trades.newest(1000)) == 2 * number
-        assert names(context, "done").count(f"good{number}.jsonl") == 1
-        assert {f"bad{number}.jsonl", f"bad{number}.jsonl.txt"} <= set(names(context, "refused"))
-        if done.returncode == 0:
-            survived = number
-            break
-        assert done.returncode == -signal.SIGKILL
+    program = [sys.executable, "-c", TAKE, str(context.paths.workspace)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number in range(1, 40):
+            trades = [as_row(each) | {"id": f"{number}-{each.id}"} for each in trades_of([-1.0, 2.0])]
+            leave(context, f"good{number}.jsonl", lines(*trades))
+            leave(context, f"bad{number}.jsonl", b"nonsense\n")
+            process.stdin.write(f"{number}\n")
+            process.stdin.flush()
+            code = int(process.stdout.readline())
+            take_in(context)
+            assert names(context, "inbox") == names(context, "working") == []
+            assert len(context.store.trades.newest(1000)) == 2 * number
+            assert names(context, "done").count(f"good{number}.jsonl") == 1
+            assert {f"bad{number}.jsonl", f"bad{number}.jsonl.txt"} <= set(names(context, "refused"))
+            if code == 0:
+                survived = number
+                break
+            assert code == -signal.SIGKILL
+        process.stdin.close()
     assert survived > 8, "every step was tried, up to the end"
 
 

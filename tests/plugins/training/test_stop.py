@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -23,11 +24,15 @@ ROSTER = {**os.environ, "HURACAN_PLUGINS_ONLY": "exchanges,universe,candles,feat
 """The environment of a night from the exchange to the roster, without what is made of it."""
 
 
+SEARCH = {"trials": 2}
+"""So that each coin takes long enough to be stopped in."""
+
+
 def command(settings: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "huracan", "-c", str(settings), *words]
 
 
-def write_settings(folder: Path, workspace: str) -> Path:
+def write_settings(folder: Path, workspace: str, **training: Any) -> Path:
     settings = folder / f"{workspace}.yaml"
     settings.write_text(
         json.dumps(
@@ -36,7 +41,7 @@ def write_settings(folder: Path, workspace: str) -> Path:
                 "exchange": {"name": "simulated", "start": "2023-06-01"},
                 "universe": {"top": 4},
                 "candles": {"days": 150},
-                "training": {"workers": 2, "search": {"trials": 3}},
+                "training": {"workers": 2, "folds": 3, **training},
             }
         )
     )
@@ -46,7 +51,7 @@ def write_settings(folder: Path, workspace: str) -> Path:
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What the night leaves where nobody stops it."""
-    settings = write_settings(tmp_path_factory.mktemp("calm"), "calm")
+    settings = write_settings(tmp_path_factory.mktemp("calm"), "calm", search=SEARCH)
     ended = run_huracan("-c", str(settings), "run", "nightly", "--as-of", AS_OF, env=ROSTER, timeout=600)
     assert ended.returncode == 0, ended.stderr
     return models(settings)
@@ -66,7 +71,7 @@ def models(settings: Path) -> dict[str, bytes]:
 def test_a_night_told_to_stop_ends_at_once_without_orphans_and_goes_on_later(
     calm: dict[str, bytes], tmp_path: Path, whom: str
 ) -> None:
-    stopped = write_settings(tmp_path, "stopped")
+    stopped = write_settings(tmp_path, "stopped", search=SEARCH)
     process = subprocess.Popen(
         command(stopped, "run", "nightly", "--as-of", AS_OF), start_new_session=True, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True, env=ROSTER,
@@ -117,7 +122,7 @@ def test_coins_whose_champion_is_oldest_come_first_then_those_without_one() -> N
 
 @pytest.mark.slow
 def test_the_command_line_chooses_coins_for_one_run(tmp_path: Path) -> None:
-    settings = write_settings(tmp_path, "chosen")
+    settings = write_settings(tmp_path, "chosen", parameters={"trees": 20})
     (tmp_path / "mine.txt").write_text("ETH-USDT\nAURA-USDT\n")
     words = ("run", "nightly", "--as-of", AS_OF, "--symbols", "mine.txt", "--json")
     ended = subprocess.run(

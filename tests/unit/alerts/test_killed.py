@@ -95,7 +95,7 @@ while True:
 def test_no_event_is_lost_by_a_kill_at_any_step_and_doubles_are_marked(tmp_path: Path) -> None:
     template = tmp_path / "template.db"
     Store.open(f"sqlite:///{template}", None).close()
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "work"), str(template), "3"]
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "work"), str(template), "5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     tried = [json.loads(line) for line in done.stdout.splitlines()]

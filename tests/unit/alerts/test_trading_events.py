@@ -76,7 +76,7 @@ def test_who_has_no_time_does_not_wait_for_another_that_tells(context: Context) 
     with FileLock(context.paths.state / "trading-told.lock"):
         begun = time.monotonic()
         assert tell_changes(context, patience=0.0) == 0
-        assert time.monotonic() - begun < 2.0
+        assert time.monotonic() - begun < 15.0  # 30 where nothing is said
     assert tell_changes(context, patience=0.0) == 1
 
 

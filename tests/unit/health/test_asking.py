@@ -31,13 +31,13 @@ def test_a_check_that_hangs_fails_with_its_limit_and_the_next_is_asked(make_cont
     release = threading.Event()
 
     def hang(_: Context | None) -> CheckResult:
-        release.wait(30)
+        release.wait(60)
         return CheckResult(CheckState.OK, "at last")
 
     started = time.monotonic()
     hung, good = run_checks(context_with(make_context, hung=hang, good=fine), limit=0.2)
     release.set()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert hung.result.state is CheckState.FAILED
     assert hung.result.detail == "no answer within its limit of 0.2 s"
     assert "mine" in hung.result.hint

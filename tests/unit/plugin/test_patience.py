@@ -25,10 +25,10 @@ def spin() -> list[Job]:
 
 
 def stubborn() -> list[Job]:
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         try:
-            time.sleep(5)
+            time.sleep(60)
         except Exception:  # noqa: BLE001 - it is hostile
             continue
     return []
@@ -41,7 +41,7 @@ def test_a_hook_that_hangs_costs_its_plugin_alone(hang: Any, monkeypatch: pytest
     plugins = Plugins([stand_in("hangs", huracan_jobs=hookimpl(hang)), good])
     began = time.monotonic()
     assert list(plugins.jobs()) == ["work"]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
     (info,) = [each for each in plugins.infos() if each.name == "hangs"]
     assert (info.status, info.error) == (
         PluginStatus.BAD_HOOK, "huracan_jobs raised TooSlowError: no end within 0.2 s",

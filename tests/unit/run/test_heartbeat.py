@@ -116,7 +116,7 @@ def test_a_listener_that_does_not_read_costs_little_time(listener: NotifyListene
             full.sendto(b"STATUS=x", listener.address)
     started = time.monotonic()
     progress.step("nobody takes it")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_a_stop_that_arrives_while_sending_is_not_swallowed(

@@ -212,7 +212,7 @@ def test_a_kill_is_written_under_a_writer_that_hangs_and_says_that_it_is_not_cer
         with pytest.raises(TryAgainError, match="the kill switch is on, but a process that holds"):
             kill(state, "now", "ada", NOW)
         assert read_kill(state).on
-        assert time.monotonic() - begun < 5.0
+        assert time.monotonic() - begun < 30.0
         assert shown(read_trading(state, NOW)) == STOPPED
 
 
