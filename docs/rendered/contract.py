@@ -15,7 +15,7 @@ from huracan.plugin.deprecations import DEPRECATIONS
 from huracan.plugin.manager import Plugins
 from rendered.parts import NOTE, ROOT, as_markdown
 
-__all__ = ["changes_page", "hooks_page", "how_to"]
+__all__ = ["changes_page", "hooks_page"]
 
 CHANGES_INTRODUCTION = """\
 The contract between Huracan and plugins: hooks, the values of `huracan.types`, and what plugins are handed (`Context`,

@@ -10,7 +10,7 @@ from huracan.config import AlertSettings
 from huracan.plugin.manager import Plugins
 from rendered.parts import NOTE, ROOT
 
-__all__ = ["event_kinds", "events_page"]
+__all__ = ["events_page"]
 
 EVENTS_INTRODUCTION = """\
 An event is a fact that is worth telling: a row of the store, a line of the log, and a message to each

@@ -22,8 +22,6 @@ from waiting import wait_until
 AS_OF = "2024-01-01"
 ROSTER = {**os.environ, "HURACAN_PLUGINS_ONLY": "exchanges,universe,candles,features,training"}
 """The environment of a night from the exchange to the roster, without what is made of it."""
-
-
 SEARCH = {"trials": 2}
 """So that each coin takes long enough to be stopped in."""
 
